@@ -1,8 +1,8 @@
 """Makes `.venv` and keeps it true to the lock file: `python scripts/bootstrap.py runtime|dev`.
 
-Only the standard library is used: on a fresh machine there is nothing else. Whatever is installed is recorded in a stamp
-with the hash of everything it depends on. The stamp is written last, so an interrupted run is simply run again, and a
-finished one costs a few milliseconds.
+Only the standard library is used: on a fresh machine there is nothing else. What is installed is recorded in
+a stamp with the hash of everything it depends on. The stamp is written last, so an interrupted run is simply run
+again, and a finished one costs a few milliseconds.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ VENV_PYTHON = VENV / "bin" / "python"
 SETS = ("runtime", "dev")
 
 NO_VENV = """
-holdfast: this Python cannot make a virtual environment with pip in it. Install what is missing and run it again:
+holdfast: this Python cannot make a virtual environment with pip in it. Install what is missing, run it again:
     Debian, Ubuntu:  sudo apt-get install python3-venv
     elsewhere:       a Python 3.11 or newer with its venv module, named by PYTHON=/path/to/python3.11
 """
@@ -46,7 +46,10 @@ def main(arguments: Sequence[str]) -> int:
             if not is_current(chosen):
                 install(chosen)
     except subprocess.CalledProcessError as failure:
-        say(f"the installation stopped: {' '.join(failure.cmd[:6])} … ended with {failure.returncode}. Run it again to go on.")
+        say(
+            f"the installation stopped: {' '.join(failure.cmd[:6])} … ended with {failure.returncode}. "
+            "Run it again to go on."
+        )
         return 1
     return 0
 
@@ -56,7 +59,7 @@ def stamp_of(chosen: str) -> Path:
 
 
 def fingerprint(chosen: str) -> str:
-    """What the environment was made from. The path is part of it: scripts in a moved environment point to the old place."""
+    """What the environment was made from; its path too: scripts in a moved one point to the old place."""
     digest = hashlib.sha256(str(ROOT).encode())
     for name in ("pyproject.toml", f"requirements/{chosen}.lock", "scripts/bootstrap.py"):
         digest.update((ROOT / name).read_bytes())
@@ -82,7 +85,14 @@ def install(chosen: str) -> None:
     if not environment_works():
         make_environment()
     say(f"installing the {chosen} packages into .venv (once; one to two minutes)")
-    pip("install", "--require-hashes", "--only-binary", ":all:", "-r", str(ROOT / "requirements" / f"{chosen}.lock"))
+    pip(
+        "install",
+        "--require-hashes",
+        "--only-binary",
+        ":all:",
+        "-r",
+        str(ROOT / "requirements" / f"{chosen}.lock"),
+    )
     pip("install", "--no-deps", "--no-build-isolation", "--no-index", "-e", str(ROOT))
     stamp_of(chosen).write_text(made_from)
     say("installed")

@@ -1,8 +1,8 @@
 """Makes `.venv` and keeps it true to the lock file: `python scripts/bootstrap.py runtime|dev`.
 
-Only the standard library is used: on a fresh machine there is nothing else. What is installed is recorded in
-a stamp with the hash of everything it depends on. The stamp is written last, so an interrupted run is simply run
-again, and a finished one costs a few milliseconds.
+Only the standard library is used: on a fresh machine there is nothing else. What is installed is recorded
+in a stamp with the hash of everything it depends on. The stamp is written last, so an interrupted run is
+simply run again, and a finished one costs a few milliseconds.
 """
 
 from __future__ import annotations

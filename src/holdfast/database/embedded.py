@@ -3,11 +3,12 @@
 The server comes as a wheel and is driven here by its own programs. What must hold, whatever is killed:
 
 * **One server a folder.** The server inherits an open, exclusively locked file (`postgres.running`) and all
-  its processes keep it open. Whoever can take that lock knows that not one process of the server is left, and
-  only then removes a stale `postmaster.pid` and starts another. A process id alone proves nothing: ids are used
-  again, and another container has ids of its own.
-* **It outlives its starter.** It runs in a session of its own, so Ctrl-C reaches it only through `stop()`, and
-  a starter that is killed leaves either nothing or a server that the next start finds answering, and uses.
+  its processes keep it open. Whoever can take that lock knows that not one process of the server is left,
+  and only then removes a stale `postmaster.pid` and starts another. A process id alone proves nothing: ids
+  are used again, and another container has ids of its own.
+* **It outlives its starter.** It runs in a session of its own, so Ctrl-C reaches it only through `stop()`,
+  and a starter that is killed leaves either nothing or a server that the next start finds answering, and
+  uses.
 * **Never half a cluster.** It is made under another name and renamed when whole.
 * **Nobody else gets in.** It listens on a Unix socket in a folder that only its account may enter, and on no
   network.
@@ -44,6 +45,8 @@ from holdfast.database.account import (
     make_folder_like_its_parent,
     owner_of,
 )
+
+__all__ = ["EmbeddedPostgres", "EmbeddedPostgresError"]
 
 logger = logging.getLogger(__name__)
 

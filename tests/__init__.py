@@ -1,0 +1,1 @@
+"""Mirrors src; beside it laws/, simulation/, browser/ and house/ (the repository tests itself)."""

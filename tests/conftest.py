@@ -1,0 +1,65 @@
+"""What every test may ask for.
+
+database_url     a database of its own, schema applied         (each test)
+databases        makes more of them: .clone(), .empty()        (each worker)
+sandbox          Stripe, SMS and mail, just reset               (each test; its process: each worker)
+sandbox_process  the same without a reset                       (each worker)
+browser, page    a real Chromium, and a page in a new context   (each worker, each test)
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import hypothesis
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.support.browser import running_browser
+from tests.support.database import TestDatabases, shared_databases
+from tests.support.sandbox import Sandbox, running_sandbox
+
+# On a shared machine a slow example says nothing about the code, so nowhere is there a deadline. In CI the
+# examples are the same in every run: a red run is the change's doing.
+hypothesis.settings.register_profile("local", deadline=None, print_blob=True)
+hypothesis.settings.register_profile("ci", deadline=None, print_blob=True, derandomize=True, database=None)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+@pytest.fixture(scope="session")
+def databases() -> Iterator[TestDatabases]:
+    with shared_databases() as made:
+        yield made
+
+
+@pytest.fixture
+def database_url(databases: TestDatabases) -> Iterator[str]:
+    url = databases.clone()
+    yield url
+    databases.drop(url)
+
+
+@pytest.fixture(scope="session")
+def sandbox_process(databases: TestDatabases) -> Iterator[Sandbox]:
+    with running_sandbox(databases.empty()) as started:
+        yield started
+
+
+@pytest.fixture
+def sandbox(sandbox_process: Sandbox) -> Sandbox:
+    sandbox_process.reset()
+    return sandbox_process
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with running_browser() as started:
+        yield started
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    context = browser.new_context(locale="en-GB", timezone_id="Europe/London")
+    yield context.new_page()
+    context.close()

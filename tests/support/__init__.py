@@ -1,0 +1,1 @@
+"""What tests stand on: a real PostgreSQL, the sandbox as a process of its own, a real browser."""

@@ -1,0 +1,47 @@
+"""A real Chromium, of the system: nothing is downloaded."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import resources
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+MAC_CHROME = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
+
+MISSING = """There is no Chromium for the browser tests.
+On Debian: sudo apt-get install chromium. Another one: HOLDFAST_CHROMIUM=/path/to/it.
+To leave these tests out on purpose: HOLDFAST_NO_BROWSER=1"""
+
+
+def chromium_path() -> str:
+    """The browser to use. Without one the test fails; it is skipped only if a person has said so."""
+    if os.environ.get("HOLDFAST_NO_BROWSER") == "1":
+        pytest.skip("HOLDFAST_NO_BROWSER=1: the person who runs the tests wants no browser")
+    candidates = [os.environ.get("HOLDFAST_CHROMIUM"), *map(shutil.which, NAMES), MAC_CHROME]
+    for path in candidates:
+        if path and os.access(path, os.X_OK):
+            return path
+    pytest.fail(MISSING, pytrace=False)
+
+
+@contextmanager
+def running_browser() -> Iterator[Browser]:
+    # Root may not use Chromium's own fence; a small /dev/shm (containers) must not make it crash.
+    flags = ["--disable-dev-shm-usage", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium_path(), args=flags)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+def axe_source() -> str:
+    """The accessibility checker's JavaScript, for `page.evaluate`."""
+    return (resources.files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")

@@ -1,0 +1,161 @@
+"""The calls to Stripe. The only module that imports the SDK, and only when the first call is made: it costs 0.2 s and 25 MB.
+
+Every answer comes back as a plain dict, every failure as one of three errors, because a caller can do three things:
+StripeRefused (do not ask again), StripeUnavailable (unknown: ask again, with the same idempotency key, rule 7), and NotFound.
+Source: docs.stripe.com/api/errors, docs.stripe.com/api/idempotent_requests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+from holdfast.errors import NotFound, SettingsWrong, StripeRefused, StripeUnavailable
+
+if TYPE_CHECKING:
+    import stripe
+
+StripeObject = dict[str, Any]
+
+TIMEOUT_S = 8.0  # well below what a guest waits; the outcome is found again by the same key
+NETWORK_RETRIES = 1
+SESSION_EXPANSIONS = ["payment_intent", "payment_intent.latest_charge"]
+INTENT_EXPANSIONS = ["latest_charge"]
+LIST_PAGE = 100
+
+
+class StripeGateway(Protocol):
+    """What Holdfast asks of Stripe. Nothing here is called inside a transaction (rule 5)."""
+
+    async def create_checkout_session(self, params: Mapping[str, Any], idempotency_key: str) -> StripeObject: ...
+
+    async def expire_checkout_session(self, session_id: str) -> StripeObject:
+        """The expired session. StripeRefused when it is no longer open: somebody may have paid, read it again."""
+        ...
+
+    async def checkout_session(self, session_id: str) -> StripeObject:
+        """The session with its intent and charge expanded."""
+        ...
+
+    async def checkout_sessions(self, **filters: Any) -> list[StripeObject]:
+        """All pages of the list, newest first, intent and charge not expanded."""
+        ...
+
+    async def payment_intent(self, payment_intent_id: str) -> StripeObject: ...
+
+    async def charge(self, charge_id: str) -> StripeObject: ...
+
+    async def refunds_of(self, payment_intent_id: str) -> list[StripeObject]: ...
+
+    async def disputes_of(self, payment_intent_id: str) -> list[StripeObject]: ...
+
+    async def create_refund(self, params: Mapping[str, Any], idempotency_key: str) -> StripeObject: ...
+
+    async def event(self, event_id: str) -> StripeObject: ...
+
+    async def account(self) -> StripeObject: ...
+
+
+class SdkGateway:
+    """StripeGateway by the official SDK. Reads are counted by the caller's purpose (read budget, rule 13)."""
+
+    def __init__(self, key: str, api_base: str) -> None:
+        self._key = key
+        self._api_base = api_base
+        self._client: stripe.StripeClient | None = None
+        self.reads = 0
+        self.writes = 0
+
+    async def create_checkout_session(self, params: Mapping[str, Any], idempotency_key: str) -> StripeObject:
+        return await self._write(self._v1.checkout.sessions.create_async(params=dict(params), options=_key(idempotency_key)))
+
+    async def expire_checkout_session(self, session_id: str) -> StripeObject:
+        return await self._write(self._v1.checkout.sessions.expire_async(session_id))
+
+    async def checkout_session(self, session_id: str) -> StripeObject:
+        return await self._read(self._v1.checkout.sessions.retrieve_async(session_id, params={"expand": SESSION_EXPANSIONS}))
+
+    async def checkout_sessions(self, **filters: Any) -> list[StripeObject]:
+        return await self._all(self._v1.checkout.sessions.list_async, filters)
+
+    async def payment_intent(self, payment_intent_id: str) -> StripeObject:
+        return await self._read(self._v1.payment_intents.retrieve_async(payment_intent_id, params={"expand": INTENT_EXPANSIONS}))
+
+    async def charge(self, charge_id: str) -> StripeObject:
+        return await self._read(self._v1.charges.retrieve_async(charge_id))
+
+    async def refunds_of(self, payment_intent_id: str) -> list[StripeObject]:
+        return await self._all(self._v1.refunds.list_async, {"payment_intent": payment_intent_id})
+
+    async def disputes_of(self, payment_intent_id: str) -> list[StripeObject]:
+        return await self._all(self._v1.disputes.list_async, {"payment_intent": payment_intent_id})
+
+    async def create_refund(self, params: Mapping[str, Any], idempotency_key: str) -> StripeObject:
+        return await self._write(self._v1.refunds.create_async(params=dict(params), options=_key(idempotency_key)))
+
+    async def event(self, event_id: str) -> StripeObject:
+        return await self._read(self._v1.events.retrieve_async(event_id))
+
+    async def account(self) -> StripeObject:
+        return await self._read(self._v1.accounts.retrieve_current_async())
+
+    @property
+    def _v1(self) -> Any:
+        if self._client is None:
+            self._client = self._build()
+        return self._client.v1
+
+    def _build(self) -> stripe.StripeClient:
+        if not self._key:
+            raise SettingsWrong("STRIPE_SECRET_KEY is not set: without it no money can be taken and none can be looked up.")
+        import stripe as sdk
+
+        return sdk.StripeClient(
+            self._key,
+            base_addresses={"api": self._api_base},
+            max_network_retries=NETWORK_RETRIES,
+            http_client=sdk.HTTPXClient(timeout=TIMEOUT_S, allow_sync_methods=False),
+        )
+
+    async def _all(self, list_page: Any, filters: Mapping[str, Any]) -> list[StripeObject]:
+        found: list[StripeObject] = []
+        cursor: dict[str, str] = {}
+        while True:
+            page = await self._read(list_page(params={**filters, "limit": LIST_PAGE, **cursor}))
+            found += page["data"]
+            if not page["has_more"] or not page["data"]:
+                return found
+            cursor = {"starting_after": page["data"][-1]["id"]}
+
+    async def _read(self, call: Awaitable[Any]) -> StripeObject:
+        self.reads += 1
+        return await _answer(call)
+
+    async def _write(self, call: Awaitable[Any]) -> StripeObject:
+        self.writes += 1
+        return await _answer(call)
+
+
+def _key(idempotency_key: str) -> dict[str, str]:
+    return {"idempotency_key": idempotency_key}
+
+
+async def _answer(call: Awaitable[Any]) -> StripeObject:
+    import stripe as sdk
+
+    try:
+        return dict((await call).to_dict())
+    except sdk.InvalidRequestError as refused:
+        if refused.http_status == 404:
+            raise NotFound("Stripe does not know this object.") from refused
+        raise StripeRefused(_sentence(refused), stripe_code=refused.code) from refused
+    except (sdk.CardError, sdk.IdempotencyError) as refused:
+        raise StripeRefused(_sentence(refused), stripe_code=refused.code) from refused
+    except (sdk.AuthenticationError, sdk.PermissionError) as refused:
+        raise SettingsWrong("Stripe does not accept the key in STRIPE_SECRET_KEY.") from refused
+    except sdk.StripeError as unknown:
+        raise StripeUnavailable("Stripe does not answer just now; what it did is not known yet.") from unknown
+
+
+def _sentence(error: Any) -> str:
+    return f"Stripe refused this: {error.user_message or error.code or 'no reason given'}"

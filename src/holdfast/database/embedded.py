@@ -114,9 +114,11 @@ class EmbeddedPostgres:
         make_folder_like_its_parent(self.data_folder)
         with self._one_at_a_time():
             cluster = self._cluster_made_whole()
-            if not self._something_runs():
+            # What runs may be the last processes of a server that was killed a moment ago, about to go.
+            if not (self._something_runs() and self._comes_to_answer()):
                 self._launch(cluster)
-            self._wait_until_it_answers(cluster)
+                if not self._comes_to_answer():
+                    raise EmbeddedPostgresError(self._last_words(cluster))
         return self.url(DATABASE)
 
     def stop(self) -> None:
@@ -221,14 +223,14 @@ class EmbeddedPostgres:
 
     def _launch(self, cluster: Path) -> None:
         account = owner_of(cluster)
-        (cluster / "postmaster.pid").unlink(missing_ok=True)
-        socket = make_socket_folder(cluster, account)
-        (cluster / "holdfast.conf").write_text(self._configuration(socket))
         with open_lock(self.data_folder / "postgres.running") as lock, self._start_log.open("wb") as log:
             if not try_lock(lock):
-                raise EmbeddedPostgresError(
-                    f"The database in {self.data_folder} was started by somebody else just now."
-                )
+                raise EmbeddedPostgresError(f"A database runs in {self.data_folder}, but it does not answer.")
+            socket = make_socket_folder(cluster, account)
+            (cluster / "holdfast.conf").write_text(self._configuration(socket))
+            # Both name a process that is certainly gone; PostgreSQL would only ask whether its id is in use.
+            (cluster / "postmaster.pid").unlink(missing_ok=True)
+            (socket / f".s.PGSQL.{PORT}.lock").unlink(missing_ok=True)
             # The shell ends at once, so that the server is nobody's child and leaves no zombie behind.
             account.run(
                 *("/bin/sh", "-c", '"$0" -D "$1" &', server_program("postgres", account), str(cluster)),
@@ -248,24 +250,25 @@ class EmbeddedPostgres:
     def _start_log(self) -> Path:
         return self.data_folder / "postgres-start.log"
 
-    def _wait_until_it_answers(self, cluster: Path) -> None:
-        failures: list[str] = []
+    def _comes_to_answer(self) -> bool:
+        """Waits until it answers, is gone, or has had all the time it gets; says whether it answers."""
+        answers = False
 
         def answers_or_is_gone() -> bool:
-            try:
+            nonlocal answers
+            with suppress(psycopg.OperationalError):
                 ensure_database(self.url("postgres"))
-            except psycopg.OperationalError as failure:
-                failures.append(str(failure))
-                return not self._something_runs()
-            failures.clear()
-            return True
+                answers = True
+            return answers or not self._something_runs()
 
-        if not wait_until(answers_or_is_gone, START_SECONDS) or failures:
-            last_words = self._start_log.read_text(errors="replace")[-2000:].strip()
-            raise EmbeddedPostgresError(
-                f"The database in {cluster} does not answer. {failures[-1].strip()}\n"
-                f"Its log ends with:\n{last_words}"
-            )
+        wait_until(answers_or_is_gone, START_SECONDS)
+        return answers
+
+    def _last_words(self, cluster: Path) -> str:
+        said = self._start_log.read_text(errors="replace")[-2000:].strip()
+        return (
+            f"The database in {cluster} does not answer. More may be in {cluster / 'log'}. It said:\n{said}"
+        )
 
 
 # The programs and the socket --------------------------------------------------------------------------

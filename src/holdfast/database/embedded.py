@@ -13,8 +13,8 @@ The server comes as a wheel and is driven here by its own programs. What must ho
 * **Nobody else gets in.** It listens on a Unix socket in a folder that only its account may enter, and on no
   network.
 * **Never as root.** PostgreSQL refuses that. Started by root it runs as the owner of the data folder or, if
-  that is root too, as an account of its own. What that account cannot reach (`/root/…`) is put under
-  `/var/lib/holdfast`; no folder's permissions are widened.
+  that is root too, as an account of its own. What that account cannot reach (a checkout in root's home) is
+  put under `/var/lib/holdfast`; no folder's permissions are widened.
 """
 
 from __future__ import annotations
@@ -146,7 +146,9 @@ class EmbeddedPostgres:
                 if cluster.exists():
                     remove_short_socket_folder(cluster)
                     shutil.rmtree(cluster)
-                self._pointer.unlink(missing_ok=True)
+                if self._pointer.exists():
+                    shutil.rmtree(cluster.parent, ignore_errors=True)
+                    self._pointer.unlink()
 
     # Where it is ---------------------------------------------------------------------------------------
 
@@ -284,7 +286,7 @@ def wheel_folder() -> Path:
 
 
 def server_program(name: str, account: Account) -> str:
-    """The wheel's own program, or a copy's, if the wheel lies where the account cannot go (under /root)."""
+    """The wheel's own program, or a copy's, if the wheel lies where the account cannot go (root's home)."""
     program = wheel_folder() / "bin" / name
     if account.reaches(program):
         return str(program)

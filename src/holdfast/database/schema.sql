@@ -452,6 +452,8 @@ CREATE TABLE idempotency_keys (
     created_at    timestamptz NOT NULL,
     status        integer,
     answer        text,
+    subject       text,                                                        -- the id that is made, chosen before: a repeat goes on with it
+    leased_until  timestamptz,                                                 -- until then the first request is being worked on
     PRIMARY KEY (scope, key)
 );
 CREATE INDEX idempotency_keys_by_age ON idempotency_keys (created_at);

@@ -410,7 +410,7 @@ CREATE TABLE message_tries (
     message_id  text NOT NULL REFERENCES messages,
     try_no      integer NOT NULL,
     tried_at    timestamptz NOT NULL,
-    outcome     text NOT NULL CHECK (outcome IN ('sent', 'deferred', 'refused', 'unreachable')),
+    outcome     text NOT NULL CHECK (outcome IN ('sent', 'deferred', 'refused', 'unreachable', 'configuration')),
     detail      text NOT NULL DEFAULT '',
     PRIMARY KEY (message_id, try_no)
 );

@@ -149,9 +149,10 @@ def install_debian_venv() -> None:
         return
     package = f"python{sys.version_info[0]}.{sys.version_info[1]}-venv"
     say(f"this Python comes without its venv module: installing Debian's package {package}")
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for words in (["update", "-q"], ["install", "-q", "-y", "--no-install-recommends", package]):
-        subprocess.run([*rights, apt, *words], check=False, env=environment, stdout=sys.stderr)  # noqa: S603 - our own words
+    # Somebody else may be installing something: wait for them.
+    quietly = ["env", "DEBIAN_FRONTEND=noninteractive", apt, "-q", "-y", "-o", "DPkg::Lock::Timeout=300"]
+    for words in (["update"], ["install", "--no-install-recommends", package]):
+        subprocess.run([*rights, *quietly, *words], check=False, stdout=sys.stderr)  # noqa: S603 - our own words
 
 
 def passwordless_sudo() -> list[str] | None:

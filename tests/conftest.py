@@ -1,20 +1,23 @@
 """What every test may ask for.
 
-database_url     a database of its own, schema applied         (each test)
-databases        makes more of them: .clone(), .empty()        (each worker)
-sandbox          Stripe, SMS and mail, just reset               (each test; its process: each worker)
-sandbox_process  the same without a reset                       (each worker)
-browser, page    a real Chromium, and a page in a new context   (each worker, each test)
+    database_url     a database of its own, schema applied          (each test)
+    databases        makes more of them: .clone(), .empty()         (each worker)
+    sandbox          Stripe, SMS and mail, just reset               (each test; its process: each worker)
+    sandbox_process  the same without a reset                       (each worker)
+    browser, page    a real Chromium, and a page in a new context   (each worker, each test)
+
+Tests of `browser` and `page` are asynchronous and marked `@pytest.mark.browser`: they share one event loop.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import hypothesis
 import pytest
-from playwright.sync_api import Browser, Page
+import pytest_asyncio
+from playwright.async_api import Browser, Page
 
 from tests.support.browser import running_browser
 from tests.support.database import TestDatabases, shared_databases
@@ -25,6 +28,12 @@ from tests.support.sandbox import Sandbox, running_sandbox
 hypothesis.settings.register_profile("local", deadline=None, print_blob=True)
 hypothesis.settings.register_profile("ci", deadline=None, print_blob=True, derandomize=True, database=None)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
 @pytest.fixture(scope="session")
@@ -52,14 +61,14 @@ def sandbox(sandbox_process: Sandbox) -> Sandbox:
     return sandbox_process
 
 
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    with running_browser() as started:
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    async with running_browser() as started:
         yield started
 
 
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(locale="en-GB", timezone_id="Europe/London")
-    yield context.new_page()
-    context.close()
+@pytest_asyncio.fixture(loop_scope="session")
+async def page(browser: Browser) -> AsyncIterator[Page]:
+    context = await browser.new_context(locale="en-GB", timezone_id="Europe/London")
+    yield await context.new_page()
+    await context.close()

@@ -19,9 +19,11 @@ from holdfast.database.account import owner_of
 from holdfast.database.embedded import EmbeddedPostgres, EmbeddedPostgresError, wait_until
 
 STARTER = """
+import signal
 import sys
 from pathlib import Path
 from holdfast.database.embedded import EmbeddedPostgres
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests may ignore it
 print(EmbeddedPostgres(Path(sys.argv[1]), durable=False).start(), flush=True)
 sys.stdin.read()
 """

@@ -1,15 +1,20 @@
-"""A real Chromium, of the system: nothing is downloaded."""
+"""A real Chromium, of the system: nothing is downloaded.
+
+Playwright's asynchronous interface, because its other one leaves an event loop running in the process and no
+asynchronous test could follow. The browser lives as long as the worker, so tests that use it share one loop:
+`pytest.mark.browser` sees to that (tests/conftest.py).
+"""
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from importlib import resources
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.async_api import Browser, async_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 MAC_CHROME = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
@@ -30,16 +35,17 @@ def chromium_path() -> str:
     pytest.fail(MISSING, pytrace=False)
 
 
-@contextmanager
-def running_browser() -> Iterator[Browser]:
+@asynccontextmanager
+async def running_browser() -> AsyncIterator[Browser]:
     # Root may not use Chromium's own fence; a small /dev/shm (containers) must not make it crash.
     flags = ["--disable-dev-shm-usage", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium_path(), args=flags)
+    path = chromium_path()
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=path, args=flags)
         try:
             yield browser
         finally:
-            browser.close()
+            await browser.close()
 
 
 def axe_source() -> str:

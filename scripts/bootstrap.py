@@ -21,7 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 VENV_PYTHON = VENV / "bin" / "python"
-SETS = ("runtime", "dev")
+SETS = ("runtime", "dev")  # each includes the one before it
 
 NO_VENV = """
 holdfast: this Python cannot make a virtual environment with pip in it. Install what is missing, run it again:
@@ -80,8 +80,10 @@ def one_at_a_time() -> Iterator[None]:
 
 
 def install(chosen: str) -> None:
-    made_from = fingerprint(chosen)
-    stamp_of(chosen).unlink(missing_ok=True)
+    included = SETS[: SETS.index(chosen) + 1]
+    made_from = {name: fingerprint(name) for name in included}
+    for name in included:
+        stamp_of(name).unlink(missing_ok=True)
     if not environment_works():
         make_environment()
     say(f"installing the {chosen} packages into .venv (once; one to two minutes)")
@@ -94,7 +96,8 @@ def install(chosen: str) -> None:
         str(ROOT / "requirements" / f"{chosen}.lock"),
     )
     pip("install", "--no-deps", "--no-build-isolation", "--no-index", "-e", str(ROOT))
-    stamp_of(chosen).write_text(made_from)
+    for name in included:
+        stamp_of(name).write_text(made_from[name])
     say("installed")
 
 

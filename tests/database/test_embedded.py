@@ -231,6 +231,12 @@ def test_a_server_that_cannot_start_says_why_at_once(server: EmbeddedPostgres) -
         server.start()
 
 
+def test_a_place_where_no_folder_can_be_is_refused_with_a_sentence(folder: Path) -> None:
+    (folder / "a-file").touch()
+    with pytest.raises(EmbeddedPostgresError, match=r"a-file cannot be used: File exists\."):
+        EmbeddedPostgres(folder / "a-file" / "data").start()
+
+
 def test_the_programs_are_there(server: EmbeddedPostgres) -> None:
     for name in ("psql", "pg_dump", "pgbench"):
         assert os.access(server.bin_folder / name, os.X_OK)

@@ -107,10 +107,17 @@ def dedicated_account() -> Account:
 
 def make_folder_like_its_parent(folder: Path) -> None:
     """What root makes in somebody's project belongs to that somebody, who will want to go on without root."""
-    if folder.exists():
+    if folder.is_dir():
         return
     make_folder_like_its_parent(folder.parent)
-    folder.mkdir(exist_ok=True)
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as failure:
+        raise unusable(folder, failure) from failure
     if os.geteuid() == 0:
         parent = folder.parent.stat()
         os.chown(folder, parent.st_uid, parent.st_gid)
+
+
+def unusable(folder: Path, failure: OSError) -> EmbeddedPostgresError:
+    return EmbeddedPostgresError(f"The data folder {folder} cannot be used: {failure.strerror}.")

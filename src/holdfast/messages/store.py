@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +10,10 @@ from psycopg.types.json import Jsonb
 
 from holdfast.database.connection import Connection
 from holdfast.ids import Ids
+from holdfast.messages.rules import KINDS
+
+Row = dict[str, Any]
+Work = Callable[[Connection], Awaitable[None]]
 
 NO_ADDRESS = "there is no e-mail address to send to"
 
@@ -30,7 +35,9 @@ async def enqueue(
 
     `booking` needs booking_id, tenant_id and contact_email; without an address the row is kept as
     `suppressed`, so that staff see what was not said. `params` is what the template needs beyond the booking
-    (messages/render.py)."""
+    (messages/render.py). An unknown kind is a ValueError."""
+    if kind not in KINDS:
+        raise ValueError(f"there is no message of kind {kind!r}")
     recipient = booking.get("contact_email") or ""
     row = await (
         await conn.execute(
@@ -59,3 +66,210 @@ async def enqueue(
         )
     ).fetchone()
     return str(row["message_id"]) if row else None
+
+
+async def claim_due(
+    conn: Connection, now: datetime, leased_until: datetime, limit: int
+) -> list[dict[str, Any]]:
+    """Takes up to `limit` due e-mails, longest waiting first: they are `sending` until `leased_until`, then
+    due again (their process has died or lost the database). Locks their rows, passing over those that another
+    worker holds. What was lost in that way is entered among the tries: the mail may have left."""
+    found = await conn.execute(
+        """WITH due AS (
+               SELECT message_id, status, tries, try_at FROM messages
+                WHERE status IN ('queued', 'sending') AND channel = 'email' AND try_at <= %(now)s
+             ORDER BY try_at, message_id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+           ), lapsed AS (
+               INSERT INTO message_tries (message_id, try_no, tried_at, outcome, detail)
+               SELECT message_id, tries, try_at, 'unreachable',
+                      'The process stopped before it wrote down the outcome.'
+                 FROM due WHERE status = 'sending'
+               ON CONFLICT DO NOTHING
+           )
+           UPDATE messages m SET status = 'sending', tries = m.tries + 1, try_at = %(until)s
+             FROM due WHERE m.message_id = due.message_id
+        RETURNING m.message_id, m.tenant_id, m.booking_id, m.kind, m.tries, m.try_at""",
+        {"now": now, "until": leased_until, "limit": limit},
+    )
+    return await found.fetchall()
+
+
+async def facts_of(conn: Connection, message_ids: list[str]) -> dict[str, dict[str, Any]]:
+    """All that the words of these messages are made of, by message id; those without a booking are
+    missing."""
+    found = await conn.execute(
+        """SELECT m.message_id, m.kind, m.recipient, m.params,
+                  b.booking_id, b.reference, b.status, b.contact_name, b.seats, b.expires_at, b.created_at,
+                  o.order_id, o.amount, o.currency, o.refund_tiers,
+                  f.title, f.venue, f.starts_at, f.ends_at, f.time_zone, f.version,
+                  t.name AS tenant_name, t.locale, t.accent, t.mail_from,
+                  t.contact_email AS contact_email_of_tenant,
+                  coalesce(p.captured, 0) AS paid, p.card_brand, p.card_last4,
+                  (SELECT coalesce(sum(amount), 0)::bigint FROM refunds r
+                    WHERE r.order_id = o.order_id AND r.reason IN ('cancelled', 'staff')
+                      AND r.status <> 'failed') AS refunded,
+                  (SELECT coalesce(jsonb_agg(jsonb_build_object(
+                              'kind', l.kind, 'label', l.label, 'quantity', l.quantity, 'amount', l.amount,
+                              'category', i.category) ORDER BY l.line_no), '[]')
+                     FROM order_lines l LEFT JOIN menu_items i USING (item_id)
+                    WHERE l.order_id = o.order_id) AS lines,
+                  (SELECT coalesce(jsonb_agg(jsonb_build_object('label', u.label, 'guests', c.guests)
+                                             ORDER BY u.position, u.unit_id), '[]')
+                     FROM claims c JOIN units u USING (unit_id) WHERE c.booking_id = b.booking_id) AS places
+             FROM messages m
+             JOIN bookings b USING (booking_id)
+             JOIN orders o USING (order_id)
+             JOIN offerings f ON f.offering_id = o.offering_id
+             JOIN tenants t ON t.tenant_id = m.tenant_id
+             LEFT JOIN payments p ON p.order_id = o.order_id AND p.purpose = 'order'
+            WHERE m.message_id = ANY(%s)""",
+        (message_ids,),
+    )
+    return {row["message_id"]: row for row in await found.fetchall()}
+
+
+async def mark_sent(
+    conn: Connection, now: datetime, message_id: str, subject: str, body_text: str, body_html: str
+) -> None:
+    """The server has it, whoever holds the claim by now; a receipt that came sooner stays."""
+    await conn.execute(
+        """UPDATE messages SET status = 'sent', sent_at = %s, try_at = NULL, error = NULL, subject = %s,
+                  body_text = %s, body_html = %s
+            WHERE message_id = %s AND status <> 'delivered'""",
+        (now, subject, body_text, body_html, message_id),
+    )
+
+
+async def mark_waiting(conn: Connection, message_id: str, tries: int, try_at: datetime, error: str) -> bool:
+    """Due again at `try_at`. False: the lease lapsed and another worker has it (or has sent it); nothing is
+    changed."""
+    done = await conn.execute(
+        """UPDATE messages SET status = 'queued', try_at = %s, error = %s
+            WHERE message_id = %s AND status = 'sending' AND tries = %s""",
+        (try_at, error, message_id, tries),
+    )
+    return done.rowcount == 1
+
+
+async def mark_over(conn: Connection, message_id: str, tries: int, status: str, error: str) -> bool:
+    """`failed` or `suppressed`. False: the lease lapsed and another worker has it; nothing is changed."""
+    done = await conn.execute(
+        """UPDATE messages SET status = %s, try_at = NULL, error = %s
+            WHERE message_id = %s AND status = 'sending' AND tries = %s""",
+        (status, error, message_id, tries),
+    )
+    return done.rowcount == 1
+
+
+async def give_back(conn: Connection, now: datetime, claims: list[tuple[str, int]]) -> None:
+    """Undoes the claim of (message_id, tries) that were not begun: due at once, and the try does not
+    count."""
+    await conn.execute(
+        """UPDATE messages m SET status = 'queued', tries = m.tries - 1, try_at = %s
+             FROM unnest(%s::text[], %s::integer[]) AS c (message_id, tries)
+            WHERE m.message_id = c.message_id AND m.status = 'sending' AND m.tries = c.tries""",
+        (now, [message_id for message_id, _ in claims], [tries for _, tries in claims]),
+    )
+
+
+async def insert_try(
+    conn: Connection, now: datetime, message_id: str, try_no: int, outcome: str, detail: str
+) -> None:
+    await conn.execute(
+        """INSERT INTO message_tries (message_id, try_no, tried_at, outcome, detail)
+           VALUES (%s, %s, %s, %s, %s)
+           ON CONFLICT (message_id, try_no)
+           DO UPDATE SET outcome = excluded.outcome, detail = excluded.detail""",
+        (message_id, try_no, now, outcome, detail),
+    )
+
+
+async def first_failed_at(conn: Connection, message_id: str, outcomes: list[str]) -> datetime | None:
+    """When it first failed in one of these ways."""
+    row = await (
+        await conn.execute(
+            "SELECT min(tried_at) AS at FROM message_tries WHERE message_id = %s AND outcome = ANY(%s)",
+            (message_id, outcomes),
+        )
+    ).fetchone()
+    return row["at"] if row else None
+
+
+async def note_waiting_for_settings(conn: Connection, now: datetime, error: str) -> int:
+    """Writes on every due e-mail why it does not leave; says how many are waiting for it."""
+    row = await (
+        await conn.execute(
+            """WITH due AS (SELECT message_id, error FROM messages
+                             WHERE status IN ('queued', 'sending') AND channel = 'email'
+                               AND try_at <= %(now)s),
+                    said AS (UPDATE messages m SET error = %(error)s FROM due
+                              WHERE m.message_id = due.message_id AND due.error IS DISTINCT FROM %(error)s)
+               SELECT count(*) AS waiting FROM due""",
+            {"now": now, "error": error},
+        )
+    ).fetchone()
+    return int(row["waiting"]) if row else 0
+
+
+async def insert_timeline(
+    conn: Connection, now: datetime, booking_id: str, actor: str, what: str, detail: dict[str, Any]
+) -> None:
+    await conn.execute(
+        """INSERT INTO timeline (tenant_id, order_id, at, actor, what, detail)
+           SELECT tenant_id, order_id, %s, %s, %s, %s FROM bookings WHERE booking_id = %s""",
+        (now, actor, what, Jsonb(detail), booking_id),
+    )
+
+
+async def reference_of(conn: Connection, message_id: str) -> dict[str, Any]:
+    """The booking's reference and order, by which staff find what a message is about."""
+    row = await (
+        await conn.execute(
+            """SELECT coalesce(b.reference, m.message_id) AS reference, b.order_id
+                 FROM messages m LEFT JOIN bookings b USING (booking_id) WHERE m.message_id = %s""",
+            (message_id,),
+        )
+    ).fetchone()
+    assert row is not None  # messages are never deleted
+    return row
+
+
+async def of_booking(conn: Connection, booking_id: str) -> list[dict[str, Any]]:
+    """What was, is and could not be said to a guest, oldest first, without bodies."""
+    found = await conn.execute(
+        """SELECT message_id, kind, channel, recipient, status, subject, cause, tries, try_at, created_at,
+                  sent_at, delivered_at, error
+             FROM messages WHERE booking_id = %s ORDER BY created_at, message_id""",
+        (booking_id,),
+    )
+    return await found.fetchall()
+
+
+async def locked(conn: Connection, tenant_id: int, message_id: str) -> dict[str, Any] | None:
+    """A message of the tenant with its order's id, its row locked until the transaction ends."""
+    return await (
+        await conn.execute(
+            """SELECT m.*, b.order_id, b.contact_email FROM messages m LEFT JOIN bookings b USING (booking_id)
+                WHERE m.tenant_id = %s AND m.message_id = %s FOR UPDATE OF m""",
+            (tenant_id, message_id),
+        )
+    ).fetchone()
+
+
+async def count_again(conn: Connection, booking_id: str, unique_key: str) -> int:
+    """How many times a message was sent again by hand."""
+    row = await (
+        await conn.execute(
+            "SELECT count(*) AS n FROM messages WHERE booking_id = %s AND starts_with(unique_key, %s)",
+            (booking_id, f"{unique_key}:again-"),
+        )
+    ).fetchone()
+    return int(row["n"]) if row else 0
+
+
+async def tries_of(conn: Connection, message_id: str) -> list[dict[str, Any]]:
+    found = await conn.execute(
+        "SELECT try_no, tried_at, outcome, detail FROM message_tries WHERE message_id = %s ORDER BY try_no",
+        (message_id,),
+    )
+    return await found.fetchall()

@@ -1,0 +1,182 @@
+"""The outbox's job: claims what is due, sends it, writes down what came of it.
+
+Claiming is one transaction, sending is outside of any, the outcome is a second one (rule 5). A claim is a
+lease: should this process die, the message is due again when the lease is over. Any number of workers may
+run.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import structlog
+
+from holdfast.database.connection import Connection
+from holdfast.errors import DatabaseUnavailable
+from holdfast.messages import actions, rules, store
+from holdfast.messages.actions import Claim, Failure
+from holdfast.messages.render import Rendered, render
+from holdfast.messages.rules import Verdict
+from holdfast.messages.senders.smtp import MailError, SmtpBatch
+from holdfast.system import System
+
+LEASE_S = 60
+# A send may take SEND_TIMEOUT_S: what could outlive its lease is not begun.
+LEASE_NEEDED_S = 30
+MOST_BATCHES = 50
+# After one of these the other mails of the batch would only fail in the same way.
+OF_THE_SERVER = frozenset({"connect", "tls", "auth", "settings"})
+
+log = structlog.get_logger()
+
+
+async def send_due(system: System, limit: int = 20) -> int:
+    """Sends what is due, `limit` at a time over one connection; says how many messages were dealt with.
+    Raises only DatabaseUnavailable."""
+    if system.mail.missing:
+        await _wait_for_settings(system, system.mail.missing)
+        return 0
+    done = 0
+    async with system.mail.batch() as connection:
+        for _ in range(MOST_BATCHES):
+            claims = await _claim(system, limit)
+            batch = Batch(system, connection, claims)
+            await batch.work()
+            done += batch.done
+            if len(claims) < limit or batch.server_fails:
+                break
+    return done
+
+
+async def _claim(system: System, limit: int) -> list[Claim]:
+    now = system.clock.now()
+    until = now + timedelta(seconds=LEASE_S)
+    rows = await system.database.run(lambda conn: store.claim_due(conn, now, until, limit))
+    return [
+        Claim(r["message_id"], r["tenant_id"], r["booking_id"], r["kind"], r["tries"], r["try_at"])
+        for r in rows
+    ]
+
+
+async def _wait_for_settings(system: System, problem: str) -> None:
+    now = system.clock.now()
+    waiting = await system.database.run(
+        lambda conn: actions.wait_for_settings(conn, system.ids, now, problem)
+    )
+    if waiting:
+        log.warning("mail_waits_for_settings", problem=problem, waiting=waiting)
+
+
+class Batch:
+    """The messages of one claim, one after the other."""
+
+    def __init__(self, system: System, connection: SmtpBatch, claims: list[Claim]) -> None:
+        self._system = system
+        self._connection = connection
+        self._left = list(claims)
+        self._sent_of: set[int] = set()  # tenants
+        self._complaints = 0  # about our settings
+        self.server_fails = False
+        self.done = 0
+
+    async def work(self) -> None:
+        """Whatever was claimed and not begun is given back at the end, also when this process is told to
+        stop."""
+        if not self._left:
+            return
+        try:
+            ids = [claim.message_id for claim in self._left]
+            facts = await self._system.database.read(lambda conn: store.facts_of(conn, ids))
+            while self._left and self._has_time(self._left[0]):
+                claim = self._left.pop(0)
+                await self._one(claim, facts.get(claim.message_id))
+            if self._sent_of and not self._complaints:
+                now = self._system.clock.now()
+                await self._write(lambda conn: actions.configuration_works(conn, now, self._sent_of))
+        finally:
+            await self._give_back()
+
+    def _has_time(self, claim: Claim) -> bool:
+        return claim.leased_until - self._system.clock.now() >= timedelta(seconds=LEASE_NEEDED_S)
+
+    async def _one(self, claim: Claim, row: store.Row | None) -> None:
+        why = rules.outdated(claim.kind, row["status"]) if row else ""
+        if why:
+            now = self._system.clock.now()
+            await self._write(lambda conn: actions.record_outdated(conn, now, claim, why))
+        else:
+            await self._deliver(claim, row)
+        self.done += 1
+        if claim.booking_id:
+            self._system.signals.tell(f"booking:{claim.booking_id}")
+
+    async def _deliver(self, claim: Claim, row: store.Row | None) -> None:
+        try:
+            rendered = self._rendered(row)
+        except Exception as problem:  # a template that does not fit must not hold up everybody else's mail
+            log.exception("message_not_rendered", message_id=claim.message_id, kind=claim.kind)
+            await self._failed(claim, Failure(Verdict.CONFIGURATION, "render", type(problem).__name__))
+            return
+        try:
+            await self._connection.send(rendered.mail)
+        except MailError as error:
+            await self._failed(claim, actions.failure_of(error))
+            if error.stage in OF_THE_SERVER:
+                await self._fail_the_others(actions.failure_of(error))
+            return
+        now = self._system.clock.now()
+        await self._write(lambda conn: actions.record_sent(conn, now, claim, rendered))
+        self._sent_of.add(claim.tenant_id)
+        log.info("message_sent", message_id=claim.message_id, kind=claim.kind, tries=claim.tries)
+
+    def _rendered(self, row: store.Row | None) -> Rendered:
+        if row is None:
+            raise LookupError("the message has no booking")
+        settings = self._system.settings
+        return render(
+            row,
+            public_url=settings.public_url,
+            secret_key=settings.secret_key,
+            now=self._system.clock.now(),
+        )
+
+    async def _failed(self, claim: Claim, failure: Failure) -> None:
+        self._complaints += failure.verdict is Verdict.CONFIGURATION
+        now = self._system.clock.now()
+        await self._write(lambda conn: actions.record_failure(conn, self._system.ids, now, claim, failure))
+        log.warning(
+            "message_not_sent",
+            message_id=claim.message_id,
+            kind=claim.kind,
+            tries=claim.tries,
+            verdict=str(failure.verdict),
+            stage=failure.stage,
+            detail=failure.detail,
+        )
+
+    async def _fail_the_others(self, failure: Failure) -> None:
+        """The server is away for all of them: each waits for a time of its own, without each waiting for a
+        time-out."""
+        self.server_fails = True
+        others, self._left = self._left, []
+        now = self._system.clock.now()
+
+        async def record(conn: Connection) -> None:
+            for claim in others:
+                await actions.record_failure(conn, self._system.ids, now, claim, failure)
+
+        await self._write(record)
+        self.done += len(others)
+
+    async def _give_back(self) -> None:
+        left = [(claim.message_id, claim.tries) for claim in self._left]
+        if not left:
+            return
+        now = self._system.clock.now()
+        try:
+            await self._system.database.run(lambda conn: store.give_back(conn, now, left))
+        except DatabaseUnavailable:
+            log.warning("claims_not_given_back", messages=len(left))  # their leases will lapse
+
+    async def _write(self, work: store.Work) -> None:
+        await self._system.database.run(work)

@@ -1,0 +1,128 @@
+"""What a failed delivery means, and when it is tried again. Pure: the time, the tries and the chance come in
+as arguments.
+
+    how it failed                                              verdict         what follows no answer,
+    connection lost (also after DATA)               UNREACHABLE     again, from 5 s up to 5 min 4xx, a full
+    mailbox (x.2.2)                                DEFERRED        again, from 1 min up to 30 min 5xx about
+    this recipient or this mail                      REFUSED         failed at once, task `undeliverable` 5xx
+    about us: greeting, TLS, log-in, sender, relaying;     CONFIGURATION   again, from 1 min up to 10 min, and
+    a task a setting is missing                                                       `mail_configuration`;
+    the message is innocent
+
+A message is given up 24 h after its first UNREACHABLE or DEFERRED try, and 7 days after its first
+CONFIGURATION try: the person who has to mend that may be away for a long weekend.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from holdfast.errors import Conflict
+
+
+class Verdict(StrEnum):
+    """As stored in message_tries.outcome."""
+
+    UNREACHABLE = "unreachable"
+    DEFERRED = "deferred"
+    CONFIGURATION = "configuration"
+    REFUSED = "refused"
+
+
+KINDS = frozenset(
+    {"booking_confirmed", "booking_cancelled", "booking_moved", "payment_failed", "money_returned"}
+)
+OVER = frozenset({"cancelled", "declined", "expired"})
+SURE = frozenset({"confirmed", "in_progress", "completed", "no_show"})
+
+# First wait and longest wait in seconds; in between it doubles.
+WAITS_S = {
+    Verdict.UNREACHABLE: (5, 300),
+    Verdict.DEFERRED: (60, 1800),
+    Verdict.CONFIGURATION: (60, 600),
+}
+GIVE_UP_AFTER = {
+    Verdict.UNREACHABLE: timedelta(hours=24),
+    Verdict.DEFERRED: timedelta(hours=24),
+    Verdict.CONFIGURATION: timedelta(days=7),
+}
+# Each wait is drawn from this part of itself upwards, so that what failed together does not come back
+# together.
+JITTER_FROM = 0.5
+
+# How far a mail came when the answer is about us, whatever the recipient.
+ABOUT_US = frozenset({"settings", "connect", "tls", "auth", "sender"})
+TOO_LARGE = 552
+ENHANCED = re.compile(r"\b[245]\.(\d{1,3})\.(\d{1,3})\b")  # RFC 3463
+RELAYING = re.compile(r"\brelay", re.IGNORECASE)
+AUTHENTICATE = frozenset({530, 534, 535, 538})
+
+
+def verdict(stage: str, code: int | None, reply: str) -> Verdict:
+    """What an undelivered mail's failure means: `stage` is how far it came (senders/mail.py), `code` SMTP's
+    answer or None when there was none, `reply` the words of the server."""
+    if stage in {"settings", "tls"}:
+        return Verdict.CONFIGURATION
+    if code is None:
+        return Verdict.UNREACHABLE
+    if code < 500:
+        return Verdict.DEFERRED
+    if _is_about_us(stage, code, reply):
+        return Verdict.CONFIGURATION
+    # A mailbox that is full today is not gone; many servers say so with 5xx.
+    return Verdict.DEFERRED if _enhanced(reply) == ("2", "2") else Verdict.REFUSED
+
+
+def next_try(now: datetime, failed_as: Verdict, tries: int, chance: float) -> datetime:
+    """When a message that was tried `tries` times (≥ 1) is tried again. `chance` in [0, 1) is the jitter. Not
+    for REFUSED."""
+    first, longest = WAITS_S[failed_as]
+    wait = min(longest, first * 2 ** min(tries - 1, 20))
+    return now + timedelta(seconds=wait * (JITTER_FROM + (1 - JITTER_FROM) * chance))
+
+
+def is_given_up(now: datetime, failed_as: Verdict, first_failed_at: datetime) -> bool:
+    """`first_failed_at`: the first try that failed in this way, or in a way that has the same patience."""
+    return failed_as is Verdict.REFUSED or now - first_failed_at >= GIVE_UP_AFTER[failed_as]
+
+
+def chance_of(message_id: str, tries: int) -> float:
+    """The jitter of one try: as good as random between messages, and the same whenever the same try is
+    replayed."""
+    digest = hashlib.sha256(f"{message_id}:{tries}".encode()).digest()
+    return int.from_bytes(digest[:6], "big") / 2**48
+
+
+def outdated(kind: str, booking_status: str) -> str:
+    """Why a message that waited must not be said any more; empty when it still holds."""
+    if kind in {"booking_confirmed", "booking_moved"} and booking_status in OVER:
+        return f"the booking is {booking_status} by now"
+    if kind == "payment_failed" and booking_status in SURE:
+        return "it was paid meanwhile"
+    return ""
+
+
+def refuse_resending(status: str) -> None:
+    """Only what has reached its end is sent again; Conflict otherwise: what is under way will leave by
+    itself."""
+    if status in {"queued", "sending"}:
+        raise Conflict("This message is still on its way and will be sent by itself.")
+
+
+def _is_about_us(stage: str, code: int, reply: str) -> bool:
+    if stage == "sender" and (code == TOO_LARGE or _enhanced(reply) == ("3", "4")):
+        return False
+    # At the recipient 5.7.x with a word about relaying means that we may not send here at all; other 5.7.x
+    # are the recipient's own rules.
+    return (
+        stage in ABOUT_US or code in AUTHENTICATE or (stage == "recipient" and bool(RELAYING.search(reply)))
+    )
+
+
+def _enhanced(reply: str) -> tuple[str, str] | None:
+    """Subject and detail of an enhanced status code: 5.1.1 → ("1", "1")."""
+    found = ENHANCED.search(reply)
+    return (found[1], found[2]) if found else None

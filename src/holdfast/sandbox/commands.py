@@ -19,7 +19,11 @@ def faults(arguments: list[str]) -> int:
     change = NO_FAULTS if parsed.none else _change(parsed)
     address = parsed.url.rstrip("/") + "/control/faults"
     try:
-        response = httpx.post(address, json=change, timeout=TIMEOUT_S) if change else httpx.get(address, timeout=TIMEOUT_S)
+        response = (
+            httpx.post(address, json=change, timeout=TIMEOUT_S)
+            if change
+            else httpx.get(address, timeout=TIMEOUT_S)
+        )
     except httpx.HTTPError as error:
         print(f"No sandbox answers at {parsed.url}: {error}", file=sys.stderr)
         return 1
@@ -32,7 +36,9 @@ def faults(arguments: list[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("holdfast.sandbox faults", description=faults.__doc__)
-    parser.add_argument("--url", default=os.environ.get("SANDBOX_URL", "http://127.0.0.1:8001"), help="[SANDBOX_URL]")
+    parser.add_argument(
+        "--url", default=os.environ.get("SANDBOX_URL", "http://127.0.0.1:8001"), help="[SANDBOX_URL]"
+    )
     parser.add_argument("--none", action="store_true", help="nothing goes wrong any more")
     parser.add_argument("--seed", help="start the dice anew")
     for group, name in _names():
@@ -42,7 +48,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _names() -> list[tuple[str, str]]:
-    return [(group, name) for group, values in NO_FAULTS.items() if isinstance(values, dict) for name in values]
+    return [
+        (group, name) for group, values in NO_FAULTS.items() if isinstance(values, dict) for name in values
+    ]
 
 
 def _value(text: str) -> Any:

@@ -109,7 +109,9 @@ async def list_messages(request: Request) -> Response:
 async def payload(request: Request) -> Response:
     """`{"endpoint": "we_…", "payload": "thin"|"snapshot"}`: which kind of event an endpoint gets."""
     body = await _body(request)
-    await dashboard.set_payload(world_of(request), str(body.get("endpoint", "")), str(body.get("payload", "")))
+    await dashboard.set_payload(
+        world_of(request), str(body.get("endpoint", "")), str(body.get("payload", ""))
+    )
     return JSONResponse({"endpoint": body["endpoint"], "payload": body["payload"]})
 
 

@@ -151,7 +151,9 @@ async def resend(world: World, event_id: str) -> int:
 
 async def _unknown(world: World, event_id: str) -> bool:
     async with world.pool.connection() as connection:
-        cursor = await connection.execute("SELECT FROM sandbox.object WHERE id = %s AND type = 'event'", [event_id])
+        cursor = await connection.execute(
+            "SELECT FROM sandbox.object WHERE id = %s AND type = 'event'", [event_id]
+        )
         return await cursor.fetchone() is None
 
 

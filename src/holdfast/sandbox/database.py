@@ -1,7 +1,7 @@
 """The pool, and the schema that the sandbox makes for itself."""
 
 from pathlib import Path
-from typing import Any, LiteralString, cast
+from typing import Any
 
 from psycopg import AsyncConnection
 from psycopg.rows import dict_row
@@ -35,7 +35,7 @@ async def open_pool(database_url: str) -> Pool:
 
 async def migrate(connection: Connection) -> None:
     """Make the schema where it is missing; refuse one that a newer sandbox has made."""
-    schema = cast(LiteralString, Path(__file__).with_name("schema.sql").read_text())
+    schema = Path(__file__).with_name("schema.sql").read_bytes()
     async with connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock(%s)", [MIGRATION_LOCK])
         await connection.execute(schema)

@@ -12,7 +12,12 @@ PROBABILITIES = {
     "sms": ("error", "undelivered"),
     "refunds": ("fail_later",),
 }
-SECONDS = {"webhooks": ("delay_s",), "api": ("timeout_s",), "refunds": ("delay_s",), "payments": ("settle_after_s",)}
+SECONDS = {
+    "webhooks": ("delay_s",),
+    "api": ("timeout_s",),
+    "refunds": ("delay_s",),
+    "payments": ("settle_after_s",),
+}
 SECONDS_LIMIT = 30 * 24 * 3600
 
 NO_FAULTS: Json = {

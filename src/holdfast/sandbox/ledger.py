@@ -67,7 +67,7 @@ class Ledger:
         """The object of that id. A lock holds every other change of it off until this transaction ends."""
         if id in self.rows and (not lock or id in self.locked or id in self.new):
             return self.rows[id]
-        query: LiteralString = f"SELECT {COLUMNS} FROM sandbox.object WHERE id = %s"
+        query: LiteralString = "SELECT " + COLUMNS + " FROM sandbox.object WHERE id = %s"
         cursor = await self.connection.execute(query + (" FOR UPDATE" if lock else ""), [id])
         found = await cursor.fetchone()
         if found is None:
@@ -87,7 +87,7 @@ class Ledger:
     async def select(self, where: LiteralString, *values: Any) -> list[Row]:
         """Rows in the order of their making. What this transaction has changed itself is seen as changed."""
         await self.write()
-        query: LiteralString = f"SELECT {COLUMNS} FROM sandbox.object WHERE {where} ORDER BY seq"
+        query: LiteralString = "SELECT " + COLUMNS + " FROM sandbox.object WHERE " + where + " ORDER BY seq"
         cursor = await self.connection.execute(query, values)
         found = [Row(**row) for row in await cursor.fetchall()]
         return [self.rows.setdefault(row.id, row) for row in found]
@@ -124,7 +124,11 @@ class Ledger:
 
     def update(self, row: Row, **values: Any) -> Json:
         """Change fields of an object; returns what they were, as `previous_attributes` wants it."""
-        before = {name: deepcopy(row.body.get(name)) for name, value in values.items() if row.body.get(name) != value}
+        before = {
+            name: deepcopy(row.body.get(name))
+            for name, value in values.items()
+            if row.body.get(name) != value
+        }
         row.body.update(values)
         self.save(row)
         return before
@@ -132,7 +136,9 @@ class Ledger:
     async def write(self) -> None:
         """Put what is new and what has changed into the transaction."""
         dues = [row.due_at for row in (*self.new.values(), *self.changed.values()) if row.due_at is not None]
-        self.earliest_due = min([*dues, *([] if self.earliest_due is None else [self.earliest_due])], default=None)
+        self.earliest_due = min(
+            [*dues, *([] if self.earliest_due is None else [self.earliest_due])], default=None
+        )
         async with self.connection.cursor() as cursor:
             if self.new:
                 await cursor.executemany(INSERT, [_values(row) for row in self.new.values()])

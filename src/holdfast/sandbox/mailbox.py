@@ -17,7 +17,7 @@ class Mailbox:
     def __init__(self, world: World) -> None:
         self.world = world
 
-    async def handle_RCPT(
+    async def handle_RCPT(  # noqa: N802 - the name is the hook
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         if address.lower().startswith("bounce"):
@@ -26,7 +26,9 @@ class Mailbox:
         envelope.rcpt_options.extend(options)
         return "250 2.1.5 OK"
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+    async def handle_DATA(  # noqa: N802 - the name is the hook
+        self, server: SMTP, session: Session, envelope: Envelope
+    ) -> str:
         faults, chance = self.world.faults["mail"], self.world.chance
         if chance.strikes(faults["drop_connection"]):
             transport: Any = server.transport
@@ -38,7 +40,9 @@ class Mailbox:
             return "451 4.3.0 Try again later"
         raw = envelope.content if isinstance(envelope.content, bytes) else (envelope.content or "").encode()
         sender = envelope.mail_from or ""
-        await messages.keep_email(self.world.pool, raw, sender, list(envelope.rcpt_tos), self.world.clock.now())
+        await messages.keep_email(
+            self.world.pool, raw, sender, list(envelope.rcpt_tos), self.world.clock.now()
+        )
         return "250 2.0.0 Kept"
 
 
@@ -48,7 +52,9 @@ async def start(world: World) -> tuple[asyncio.Server, int]:
     options = world.options
 
     def session() -> SMTP:
-        return SMTP(Mailbox(world), hostname="sandbox", data_size_limit=SIZE_MOST, enable_SMTPUTF8=True, loop=loop)
+        return SMTP(
+            Mailbox(world), hostname="sandbox", data_size_limit=SIZE_MOST, enable_SMTPUTF8=True, loop=loop
+        )
 
     server = await loop.create_server(session, options.host, options.smtp_port)
     return server, int(server.sockets[0].getsockname()[1])

@@ -56,7 +56,8 @@ async def recent(pool: Pool) -> list[Json]:
     """The newest messages, newest first."""
     async with pool.connection() as connection:
         cursor = await connection.execute(
-            "SELECT id, channel, copies, received_at, body FROM sandbox.message ORDER BY id DESC LIMIT %s", [RECENT]
+            "SELECT id, channel, copies, received_at, body FROM sandbox.message ORDER BY id DESC LIMIT %s",
+            [RECENT],
         )
         return [_shown(row) for row in await cursor.fetchall()]
 
@@ -74,7 +75,8 @@ def _shown(row: dict[str, Any]) -> Json:
     """Every field that callers rely on is there for both channels."""
     empty: Json = {"subject": None, "html": None, "attachments": [], "message_id": None}
     fields = {name: row[name] for name in ("id", "channel", "copies", "received_at")}
-    return empty | row["body"] | fields
+    body: Json = row["body"]
+    return empty | body | fields
 
 
 def _part(parsed: EmailMessage, kind: str) -> str | None:

@@ -9,6 +9,8 @@ from holdfast.sandbox.options import Options
 from holdfast.sandbox.server import Server
 from holdfast.sandbox.world import World
 
+EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - only recognised, to say which address a caller can use
+
 
 class Sandbox:
     """`start()`, use it, `stop()`."""
@@ -32,7 +34,7 @@ class Sandbox:
 
     def address(self) -> dict[str, Any]:
         """What others need to know to use it."""
-        host = "127.0.0.1" if self.options.host in ("0.0.0.0", "::") else self.options.host
+        host = "127.0.0.1" if self.options.host in EVERYWHERE else self.options.host
         return {
             "url": f"http://{host}:{self.port}",
             "smtp_port": self.smtp_port,

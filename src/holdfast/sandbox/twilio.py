@@ -5,8 +5,8 @@ import base64
 import hashlib
 import hmac
 import re
-from email.utils import format_datetime
 from datetime import UTC, datetime
+from email.utils import format_datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -77,7 +77,9 @@ def _bad_message(params: dict[str, str]) -> Response | None:
     if not params.get("Body"):
         return _problem(400, 21602, "Message body is required.")
     if len(params["Body"]) > BODY_LENGTH:
-        return _problem(400, 21617, f"The concatenated message body exceeds the {BODY_LENGTH} character limit.")
+        return _problem(
+            400, 21617, f"The concatenated message body exceeds the {BODY_LENGTH} character limit."
+        )
     return None
 
 
@@ -150,7 +152,8 @@ async def _deliver(world: World, sid: str, callback: str | None) -> None:
 async def _change(world: World, sid: str, change: Json) -> Json | None:
     async with world.pool.connection() as connection:
         cursor = await connection.execute(
-            "UPDATE sandbox.message SET body = body || %s WHERE message_key = %s RETURNING body", [Jsonb(change), sid]
+            "UPDATE sandbox.message SET body = body || %s WHERE message_key = %s RETURNING body",
+            [Jsonb(change), sid],
         )
         row = await cursor.fetchone()
     return row["body"] if row else None
@@ -185,7 +188,8 @@ async def retrieve(request: Request) -> Response:
         return refused
     async with world.pool.connection() as connection:
         cursor = await connection.execute(
-            "SELECT body FROM sandbox.message WHERE message_key = %s AND channel = 'sms'", [request.path_params["message"]]
+            "SELECT body FROM sandbox.message WHERE message_key = %s AND channel = 'sms'",
+            [request.path_params["message"]],
         )
         row = await cursor.fetchone()
     if row is None:
@@ -199,7 +203,9 @@ async def listing(request: Request) -> Response:
     if refused := _refusal(request):
         return refused
     size = _page_size(request.query_params.get("PageSize", "50"))
-    wanted = {name.lower(): request.query_params[name] for name in ("To", "From") if name in request.query_params}
+    wanted = {
+        name.lower(): request.query_params[name] for name in ("To", "From") if name in request.query_params
+    }
     async with world.pool.connection() as connection:
         cursor = await connection.execute(
             "SELECT body FROM sandbox.message WHERE channel = 'sms' AND body @> %s ORDER BY id DESC LIMIT %s",
@@ -207,7 +213,13 @@ async def listing(request: Request) -> Response:
         )
         found: list[Any] = [_resource(row["body"]) for row in await cursor.fetchall()]
     address = request.url.path
-    page = {"end": len(found) - 1, "first_page_uri": address, "next_page_uri": None, "page": 0, "page_size": size}
+    page = {
+        "end": len(found) - 1,
+        "first_page_uri": address,
+        "next_page_uri": None,
+        "page": 0,
+        "page_size": size,
+    }
     return JSONResponse(page | {"messages": found, "previous_page_uri": None, "start": 0, "uri": address})
 
 

@@ -122,9 +122,11 @@ class Dispatcher:
         await self.client.aclose()
 
     async def answered(self, event_id: str, timeout_s: float) -> bool:
-        """Wait until an endpoint has answered 2xx to the event."""
+        """Wait until an endpoint has answered 2xx to the event; not at all when nothing is on its way."""
         arrived = self._waiting.setdefault(event_id, asyncio.Event())
         try:
+            if not await self._is_on_its_way(event_id):
+                return False
             async with asyncio.timeout(timeout_s):
                 await arrived.wait()
             return True
@@ -132,6 +134,13 @@ class Dispatcher:
             return False
         finally:
             self._waiting.pop(event_id, None)
+
+    async def _is_on_its_way(self, event_id: str) -> bool:
+        async with self.world.pool.connection() as connection:
+            cursor = await connection.execute(
+                "SELECT FROM sandbox.delivery WHERE event_id = %s AND status = 'pending'", [event_id]
+            )
+            return await cursor.fetchone() is not None
 
     async def _due(self, everything: bool = False) -> list[dict[str, Any]]:
         until = float("inf") if everything else self.world.clock.now()
@@ -155,9 +164,9 @@ class Dispatcher:
         async with self._busy:
             event, endpoint = await self._read(delivery)
             if event is None or endpoint is None or endpoint.body["status"] != "enabled":
-                return await self._give_up(delivery, "the endpoint is gone or disabled")
-            status, error = await self._post(event, endpoint)
-            await self._record(delivery, status, error)
+                await self._give_up(delivery, "the endpoint is gone or disabled")
+            else:
+                await self._record(delivery, *await self._post(event, endpoint))
 
     async def _read(self, delivery: dict[str, Any]) -> tuple[Json | None, Row | None]:
         async with self.world.pool.connection() as connection:
@@ -203,7 +212,8 @@ class Dispatcher:
         if now - delivery["first_at"] >= RETRY_FOR_SECONDS:
             return None
         schedule = self.world.options.retry_schedule
-        return now + schedule[min(delivery["attempts"], len(schedule) - 1)]
+        tried: int = delivery["attempts"]
+        return now + schedule[min(tried, len(schedule) - 1)]
 
     async def _give_up(self, delivery: dict[str, Any], error: str) -> None:
         async with self.world.pool.connection() as connection:

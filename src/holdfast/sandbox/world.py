@@ -56,7 +56,9 @@ class World:
         self.dispatcher.forget_endpoints()
 
     @asynccontextmanager
-    async def transaction(self, request_id: str | None = None, key: str | None = None, told: bool = True) -> AsyncIterator[Ledger]:
+    async def transaction(
+        self, request_id: str | None = None, key: str | None = None, told: bool = True
+    ) -> AsyncIterator[Ledger]:
         """A ledger whose changes, events and deliveries are committed together, or not at all.
 
         `told=False` keeps the changes to itself: no event ever existed.
@@ -86,7 +88,9 @@ class World:
             self.next_due = None
             await due.run(self)
             async with self.pool.connection() as connection:
-                cursor = await connection.execute("SELECT min(due_at) AS at FROM sandbox.object WHERE due_at IS NOT NULL")
+                cursor = await connection.execute(
+                    "SELECT min(due_at) AS at FROM sandbox.object WHERE due_at IS NOT NULL"
+                )
                 row = await cursor.fetchone()
             dues = [at for at in (self.next_due, row["at"] if row else None) if at is not None]
             self.next_due = min(dues, default=None)

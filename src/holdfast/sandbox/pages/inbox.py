@@ -47,8 +47,12 @@ async def html(request: Request) -> Response:
     text = str(message["html"])
     for index, part in enumerate(message["attachments"]):
         if part["content_id"]:
-            text = text.replace(f"cid:{part['content_id']}", f"/inbox/{message['id']}/attachments/{index}?inline=1")
-    return HTMLResponse(text, headers={"Content-Security-Policy": MAIL_SECURITY, "X-Content-Type-Options": "nosniff"})
+            text = text.replace(
+                f"cid:{part['content_id']}", f"/inbox/{message['id']}/attachments/{index}?inline=1"
+            )
+    return HTMLResponse(
+        text, headers={"Content-Security-Policy": MAIL_SECURITY, "X-Content-Type-Options": "nosniff"}
+    )
 
 
 async def attachment(request: Request) -> Response:

@@ -60,7 +60,9 @@ async def _show(request: Request, problem: str | None = None) -> Response:
 
 
 def _is_on(faults: dict[str, Any], change: dict[str, Any]) -> bool:
-    return all(faults[group][name] == value for group, values in change.items() for name, value in values.items())
+    return all(
+        faults[group][name] == value for group, values in change.items() for name, value in values.items()
+    )
 
 
 async def _newest(world: World, kind: str) -> list[dict[str, Any]]:

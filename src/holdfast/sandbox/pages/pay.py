@@ -33,13 +33,21 @@ async def show(request: Request) -> Response:
 
 
 async def _shown(
-    request: Request, ledger: Ledger, id: str, decline: Decline | None = None, typed: dict[str, str] | None = None
+    request: Request,
+    ledger: Ledger,
+    id: str,
+    decline: Decline | None = None,
+    typed: dict[str, str] | None = None,
 ) -> Response:
     row = await ledger.find(id)
     if row is None or row.type not in ("checkout.session", "payment_intent"):
-        return page(request, "gone.html", 404, title="Not found", text="There is nothing to pay at this address.")
+        return page(
+            request, "gone.html", 404, title="Not found", text="There is nothing to pay at this address."
+        )
     if row.type == "payment_intent" and not _knows_secret(request, row):
-        return page(request, "gone.html", 404, title="Not found", text="There is nothing to pay at this address.")
+        return page(
+            request, "gone.html", 404, title="Not found", text="There is nothing to pay at this address."
+        )
     intent = await _intent(ledger, row)
     if row.body["status"] in ("complete", "succeeded", "requires_capture", "processing"):
         return page(request, "gone.html", title="Already paid", text="You have completed this payment.")
@@ -54,7 +62,8 @@ async def _shown(
 
 def _knows_secret(request: Request, row: Row) -> bool:
     """A browser may see an intent only with its client secret."""
-    return request.query_params.get("client_secret") == row.body["client_secret"]
+    secret: str = row.body["client_secret"]
+    return request.query_params.get("client_secret") == secret
 
 
 async def _intent(ledger: Ledger, row: Row) -> Row | None:
@@ -103,7 +112,9 @@ async def submit(request: Request) -> Response:
     form = dict(parse_qsl((await request.body()).decode("utf-8", "replace")))
     action, method = form.get("action", "pay"), form.get("method", "card")
     if action not in ACTIONS or method not in METHODS:
-        return page(request, "gone.html", 400, title="Not understood", text="The form was not filled in as expected.")
+        return page(
+            request, "gone.html", 400, title="Not understood", text="The form was not filled in as expected."
+        )
     id = request.path_params["id"]
     card = card_of_number(form.get("card") or DEFAULT_CARD)
     told: list[str] = []
@@ -121,12 +132,19 @@ async def _wait_for_answer(world: World, event_ids: list[str]) -> None:
     """
     rules = world.faults["webhooks"]
     troubled = rules["lose"] or rules["delay_s"] or rules["never_generate"] or rules["reorder"]
-    if event_ids and world.options.webhook_url and not troubled:
+    if event_ids and not troubled:
         await world.dispatcher.answered(event_ids[0], world.options.checkout_wait_s)
 
 
 async def _act(
-    request: Request, world: World, ledger: Ledger, id: str, action: str, method: str, card: Card, form: dict[str, str]
+    request: Request,
+    world: World,
+    ledger: Ledger,
+    id: str,
+    action: str,
+    method: str,
+    card: Card,
+    form: dict[str, str],
 ) -> Response:
     row = await ledger.find(id, lock=id.startswith("cs_"))
     if row is not None and row.type == "payment_intent" and _knows_secret(request, row):
@@ -134,7 +152,11 @@ async def _act(
     if row is None or row.type != "checkout.session" or row.body["status"] != "open":
         return await _shown(request, ledger, id)
     if action == "cancel":
-        return _redirect(row.body["cancel_url"], row) if row.body["cancel_url"] else await _shown(request, ledger, id)
+        return (
+            _redirect(row.body["cancel_url"], row)
+            if row.body["cancel_url"]
+            else await _shown(request, ledger, id)
+        )
     intent = await _intent(ledger, row)
     waits = intent is not None and intent.body["status"] == "requires_action"
     if waits != action.endswith("_3ds"):
@@ -149,7 +171,9 @@ async def _pay_session(
     world: World, ledger: Ledger, row: Row, action: str, method: str, card: Card, form: dict[str, str]
 ) -> Decline | None:
     if action.endswith("_3ds"):
-        return await sessions.finish_3ds(ledger, row, card_of_number(row.hidden["card"]), action == "complete_3ds")
+        return await sessions.finish_3ds(
+            ledger, row, card_of_number(row.hidden["card"]), action == "complete_3ds"
+        )
     known = row.body["customer_email"]
     email, name = known or form.get("email") or "customer@example.com", form.get("name") or "Sandbox Customer"
     if row.body["amount_total"] == 0:
@@ -167,12 +191,23 @@ def _redirect(address: str, row: Row) -> Response:
 
 
 async def _act_on_intent(
-    request: Request, world: World, ledger: Ledger, id: str, action: str, method: str, card: Card, form: dict[str, str]
+    request: Request,
+    world: World,
+    ledger: Ledger,
+    id: str,
+    action: str,
+    method: str,
+    card: Card,
+    form: dict[str, str],
 ) -> Response:
     session, intent = await charging.locked_intent(ledger, id)
     assert intent is not None
     waits = intent.body["status"] == "requires_action"
-    if session is not None or intent.body["status"] not in intents.CONFIRMABLE or waits != action.endswith("_3ds"):
+    if (
+        session is not None
+        or intent.body["status"] not in intents.CONFIRMABLE
+        or waits != action.endswith("_3ds")
+    ):
         return await _shown(request, ledger, id)
     if wanted := _safe_return(request.query_params.get("return_url")):
         intent.hidden["return_url"] = wanted

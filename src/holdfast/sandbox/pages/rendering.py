@@ -11,7 +11,8 @@ from starlette.responses import HTMLResponse
 from holdfast.sandbox.stripe_api.money import shown
 
 CONTENT_SECURITY = (
-    "default-src 'none'; style-src 'self'; img-src 'self' data:; frame-src 'self'; base-uri 'none'; frame-ancestors 'self'"
+    "default-src 'none'; style-src 'self'; img-src 'self' data:; frame-src 'self'; base-uri 'none'; "
+    "frame-ancestors 'self'"
 )
 TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -30,7 +31,9 @@ def _moment(seconds: float) -> str:
 TEMPLATES.filters["moment"] = _moment
 
 
-def page(request: Request, template: str, status: int = 200, refresh_s: int | None = None, **values: Any) -> HTMLResponse:
+def page(
+    request: Request, template: str, status: int = 200, refresh_s: int | None = None, **values: Any
+) -> HTMLResponse:
     """A page. `refresh_s` lets it load itself anew, without a script."""
     text = TEMPLATES.get_template(template).render(path=request.url.path, refresh_s=refresh_s, **values)
     headers = {

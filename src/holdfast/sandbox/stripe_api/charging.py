@@ -17,7 +17,9 @@ AUTHENTICATION_FAILED = Decline(
     "payment_intent_authentication_failure",
     "We are unable to authenticate your payment method. Please choose a different payment method and try again.",
 )
-BANK_FAILED = Decline("payment_method_provider_decline", "The customer's bank account could not be debited.", "generic_decline")
+BANK_FAILED = Decline(
+    "payment_method_provider_decline", "The customer's bank account could not be debited.", "generic_decline"
+)
 
 
 def fee_for(amount: int) -> int:
@@ -36,7 +38,10 @@ async def locked_intent(ledger: Ledger, id: str) -> tuple[Row | None, Row | None
 
 def new_intent(ledger: Ledger, amount: int, currency: str, fields: Json, session: Row | None = None) -> Row:
     id = ledger.chance.id("pi")
-    body = shapes.payment_intent(id, ledger.now, amount, currency, f"{id}_secret_{ledger.chance.letters(25)}") | fields
+    body = (
+        shapes.payment_intent(id, ledger.now, amount, currency, f"{id}_secret_{ledger.chance.letters(25)}")
+        | fields
+    )
     hidden = {"session": session.id} if session else {}
     row = ledger.add(Row(id, "payment_intent", ledger.now, body, hidden, payment_intent=id))
     ledger.tell("payment_intent.created", row)
@@ -56,7 +61,9 @@ def bank_method(ledger: Ledger, currency: str, email: str | None = None, name: s
     return ledger.add(Row(body["id"], "payment_method", ledger.now, body))
 
 
-def charge_card(ledger: Ledger, intent: Row, method: Row, card: Card, secured: bool = False) -> Decline | None:
+def charge_card(
+    ledger: Ledger, intent: Row, method: Row, card: Card, secured: bool = False
+) -> Decline | None:
     """Try the card. A decline leaves the intent where another card can be tried: it is not the end."""
     if card.decline is not None:
         refuse(ledger, intent, method, card.decline)
@@ -76,7 +83,11 @@ def charge_card(ledger: Ledger, intent: Row, method: Row, card: Card, secured: b
 def require_action(ledger: Ledger, intent: Row, method: Row, next_action: Json) -> None:
     """3-D Secure: the intent waits for the customer. https://docs.stripe.com/payments/3d-secure"""
     ledger.update(
-        intent, status="requires_action", payment_method=method.id, next_action=next_action, last_payment_error=None
+        intent,
+        status="requires_action",
+        payment_method=method.id,
+        next_action=next_action,
+        last_payment_error=None,
     )
     ledger.tell("payment_intent.requires_action", intent)
 
@@ -120,7 +131,13 @@ def start_debit(ledger: Ledger, intent: Row, method: Row, succeeds: bool, settle
     charge = _new_charge(ledger, intent, method, manual=False, secured=False)
     charge.due_at = settles_at
     charge.hidden["debit_succeeds"] = succeeds
-    ledger.update(intent, status="processing", payment_method=method.id, latest_charge=charge.id, last_payment_error=None)
+    ledger.update(
+        intent,
+        status="processing",
+        payment_method=method.id,
+        latest_charge=charge.id,
+        last_payment_error=None,
+    )
     ledger.tell("charge.pending", charge)
     ledger.tell("payment_intent.processing", intent)
     return charge
@@ -173,7 +190,9 @@ def cancel(ledger: Ledger, intent: Row, charge: Row | None, reason: str | None, 
 
 def book(ledger: Ledger, kind: str, amount: int, fee: int, currency: str, source: str) -> Row:
     """A line of the account's balance."""
-    body = shapes.balance_transaction(ledger.chance.id("txn"), ledger.now, kind, amount, fee, currency, source)
+    body = shapes.balance_transaction(
+        ledger.chance.id("txn"), ledger.now, kind, amount, fee, currency, source
+    )
     return ledger.add(Row(body["id"], "balance_transaction", ledger.now, body))
 
 
@@ -261,7 +280,9 @@ def _fail_charge(ledger: Ledger, charge: Row, decline: Decline) -> None:
 
 def _outcome(approved: bool, reason: str | None = None) -> Json:
     """https://docs.stripe.com/declines#issuer-declines"""
-    message = "Payment complete." if approved else "The bank did not return any further details with this decline."
+    message = (
+        "Payment complete." if approved else "The bank did not return any further details with this decline."
+    )
     return {
         "advice_code": None if approved else "try_again_later",
         "network_advice_code": None,

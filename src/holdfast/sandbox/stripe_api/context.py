@@ -37,4 +37,8 @@ async def wanted(call: Call, kind: str, id: str, param: str, lock: bool = False)
     return row
 
 
-NAMES = {"webhook_endpoint": "webhook endpoint", "balance_transaction": "balance transaction", "payment_method": "PaymentMethod"}
+NAMES = {
+    "webhook_endpoint": "webhook endpoint",
+    "balance_transaction": "balance transaction",
+    "payment_method": "PaymentMethod",
+}

@@ -19,7 +19,9 @@ def open_dispute(ledger: Ledger, charge: Row, reason: str = "fraudulent") -> Row
     body = shapes.dispute(id, ledger.now, charge.body, reason, ledger.now + RESPOND_WITHIN)
     brand = charge.body["payment_method_details"].get("card", {}).get("brand", "visa")
     body["payment_method_details"]["card"] |= {"brand": brand, "network": brand}
-    row = ledger.add(Row(id, "dispute", ledger.now, body, payment_intent=charge.payment_intent, charge=charge.id))
+    row = ledger.add(
+        Row(id, "dispute", ledger.now, body, payment_intent=charge.payment_intent, charge=charge.id)
+    )
     ledger.update(charge, disputed=True)
     ledger.tell("charge.dispute.created", row)
     _move_money(ledger, row, -body["amount"], DISPUTE_FEE)

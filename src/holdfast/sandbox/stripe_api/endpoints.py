@@ -14,7 +14,9 @@ MOST = 16
 EVENT_NAME = re.compile(r"\*|[a-z0-9_]+(\.[a-z0-9_]+)+")
 
 
-def add(ledger: Ledger, url: str, events: list[str], secret: str | None = None, version: str | None = None) -> Row:
+def add(
+    ledger: Ledger, url: str, events: list[str], secret: str | None = None, version: str | None = None
+) -> Row:
     body = shapes.webhook_endpoint(ledger.chance.id("we"), ledger.now, url, events, version)
     hidden = {"secret": secret or ledger.chance.id("whsec"), "payload": "snapshot"}
     return ledger.add(Row(body["id"], KIND, ledger.now, body, hidden))
@@ -80,7 +82,9 @@ async def remove(ledger: Ledger, id: str) -> None:
 
 def wants(row: Row, kind: str) -> bool:
     """Whether an endpoint is to hear of events of a kind."""
-    return row.body["status"] == "enabled" and ("*" in row.body["enabled_events"] or kind in row.body["enabled_events"])
+    return row.body["status"] == "enabled" and (
+        "*" in row.body["enabled_events"] or kind in row.body["enabled_events"]
+    )
 
 
 def version_of(row: Row) -> str:

@@ -27,7 +27,10 @@ class StripeFault(Exception):
         self.status = status
         self.stored = stored
         self.headers: dict[str, str] = {}
-        self.error: dict[str, Any] = {"message": message, "type": kind or STATUS_TYPE.get(status, "invalid_request_error")}
+        self.error: dict[str, Any] = {
+            "message": message,
+            "type": kind or STATUS_TYPE.get(status, "invalid_request_error"),
+        }
         if code is not None:
             self.error |= {"code": code, "doc_url": DOCS + code.replace("_", "-")}
         if param is not None:
@@ -83,7 +86,9 @@ def server_error() -> StripeFault:
 
 
 def rate_limited() -> StripeFault:
-    message = "Request rate limit exceeded. Learn more about rate limits here https://docs.stripe.com/rate-limits."
+    message = (
+        "Request rate limit exceeded. Learn more about rate limits here https://docs.stripe.com/rate-limits."
+    )
     fault = StripeFault(message, "rate_limit", status=429, stored=False)
     fault.headers["Stripe-Rate-Limited-Reason"] = "global-rate"
     return fault

@@ -44,7 +44,9 @@ async def listing(call: Call) -> Json:
     filters: dict[LiteralString, Any] = {"created > %s": call.now - KEPT_SECONDS}
     wanted_types = params.get("types") or ([params["type"]] if "type" in params else None)
     if wanted_types:
-        filters["body ->> 'type' LIKE ANY (%s)"] = [name.replace("_", "\\_").replace("*", "%") for name in wanted_types]
+        filters["body ->> 'type' LIKE ANY (%s)"] = [
+            name.replace("_", "\\_").replace("*", "%") for name in wanted_types
+        ]
     if "delivery_success" in params:
         filters[UNDELIVERED] = not params["delivery_success"]
     found = await lists.page(call, KIND, "/v1/events", filters)

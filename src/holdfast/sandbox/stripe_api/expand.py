@@ -28,7 +28,10 @@ async def expanded(call: Call, body: Json, paths: list[str]) -> Json:
     for path in paths:
         parts = path.split(".")
         if len(parts) > DEPTH_MOST:
-            raise invalid(f"You cannot expand more than {DEPTH_MOST} levels of a property. You attempted to expand: {path}", "expand")
+            raise invalid(
+                f"You cannot expand more than {DEPTH_MOST} levels of a property. You attempted to expand: {path}",
+                "expand",
+            )
         await _open(call, body, parts, path)
     return body
 
@@ -58,9 +61,19 @@ async def _expansion(call: Call, value: Json, kind: str, name: str) -> Any:
     if name == "line_items":
         row = await call.ledger.get(value["id"])
         items = sessions.visible_items(row)
-        return {"object": "list", "data": items[:10], "has_more": len(items) > 10, "url": f"/v1/checkout/sessions/{row.id}/line_items"}
+        return {
+            "object": "list",
+            "data": items[:10],
+            "has_more": len(items) > 10,
+            "url": f"/v1/checkout/sessions/{row.id}/line_items",
+        }
     if name == "refunds":
         rows = await call.ledger.select("type = 'refund' AND charge = %s", value["id"])
         data = [deepcopy(row.body) for row in reversed(rows)][:10]
-        return {"object": "list", "data": data, "has_more": len(rows) > 10, "url": f"/v1/charges/{value['id']}/refunds"}
+        return {
+            "object": "list",
+            "data": data,
+            "has_more": len(rows) > 10,
+            "url": f"/v1/charges/{value['id']}/refunds",
+        }
     return deepcopy((await call.ledger.get(current)).body) if current else None

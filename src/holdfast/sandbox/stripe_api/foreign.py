@@ -28,7 +28,9 @@ async def make(world: World, body: Json) -> Json:
         if not body.get("paid", True):
             return row.body
         if amount:
-            await sessions.pay_by_card(ledger, row, card_of_number(CARD), details.get("email"), details.get("name"))
+            await sessions.pay_by_card(
+                ledger, row, card_of_number(CARD), details.get("email"), details.get("name")
+            )
         else:
             sessions.complete(ledger, row, details.get("email"), details.get("name"))
         if details.get("phone"):
@@ -66,5 +68,8 @@ def _session(ledger: Ledger, amount: int, currency: str, metadata: dict[str, str
         "payment_status": "unpaid" if amount else "no_payment_required",
         "success_url": str(body.get("success_url", "https://example.com/thanks")),
     }
-    hidden = {"line_items": [item], "payment_intent_data": {"metadata": body.get("payment_intent_metadata") or {}}}
+    hidden = {
+        "line_items": [item],
+        "payment_intent_data": {"metadata": body.get("payment_intent_metadata") or {}},
+    }
     return ledger.add(Row(id, sessions.KIND, ledger.now, shown, hidden, due_at=shown["expires_at"]))

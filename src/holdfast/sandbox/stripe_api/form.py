@@ -39,7 +39,9 @@ def _place(tree: Tree, head: str, parts: list[str], value: str) -> None:
     for index, key in enumerate(keys[:-1]):
         tree = tree.setdefault(_slot(tree, key), {})
         if not isinstance(tree, dict):
-            raise invalid("Invalid parameters: a name is both a value and a hash.", ".".join(keys[: index + 1]))
+            raise invalid(
+                "Invalid parameters: a name is both a value and a hash.", ".".join(keys[: index + 1])
+            )
     tree[_slot(tree, keys[-1])] = value
 
 

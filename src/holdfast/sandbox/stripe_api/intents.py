@@ -13,7 +13,13 @@ COPIED = (
     "shipping statement_descriptor statement_descriptor_suffix transfer_group allowed_payment_method_types"
 ).split()
 CONFIRMABLE = ("requires_payment_method", "requires_confirmation", "requires_action")
-CANCELABLE = ("requires_payment_method", "requires_capture", "requires_confirmation", "requires_action", "processing")
+CANCELABLE = (
+    "requires_payment_method",
+    "requires_capture",
+    "requires_confirmation",
+    "requires_action",
+    "processing",
+)
 
 
 async def create(call: Call) -> Json | Answer:
@@ -21,9 +27,13 @@ async def create(call: Call) -> Json | Answer:
     check_amount(params["amount"], params["currency"])
     if "customer" in params:
         await wanted(call, "customer", params["customer"], "customer")
-    fields = {name: params[name] for name in COPIED if name in params} | {"metadata": params.get("metadata") or {}}
+    fields = {name: params[name] for name in COPIED if name in params} | {
+        "metadata": params.get("metadata") or {}
+    }
     if "automatic_payment_methods" in params:
-        fields["automatic_payment_methods"] = {"allow_redirects": "always"} | params["automatic_payment_methods"]
+        fields["automatic_payment_methods"] = {"allow_redirects": "always"} | params[
+            "automatic_payment_methods"
+        ]
     intent = charging.new_intent(call.ledger, params["amount"], params["currency"], fields)
     if "return_url" in params:
         intent.hidden["return_url"] = params["return_url"]
@@ -65,15 +75,18 @@ async def retrieve(call: Call, id: str) -> Json:
 
 async def update(call: Call, id: str) -> Json:
     session, intent = await locked(call, id)
-    params = {name: value for name, value in call.params.items() if name not in ("expand", "payment_method_options")}
+    params = {name: value for name, value in call.params.items() if name != "expand"}
     if set(params) - {"metadata", "description"}:
         _check_changeable(session, intent)
-    changes = {name: None if value == UNSET else value for name, value in params.items() if name in COPIED}
+    changes: Json = {
+        name: None if value == UNSET else value for name, value in params.items() if name in COPIED
+    }
     if "metadata" in params:
         changes["metadata"] = merged_metadata(intent.body["metadata"], params["metadata"])
     if "amount" in params or "currency" in params:
         changes |= {name: params[name] for name in ("amount", "currency") if name in params}
-        check_amount(changes.get("amount", intent.body["amount"]), changes.get("currency", intent.body["currency"]))
+        after = intent.body | changes
+        check_amount(after["amount"], after["currency"])
     if "payment_method" in params:
         method = await method_of(call, params["payment_method"])
         changes |= {"payment_method": method.id, "status": "requires_confirmation"}
@@ -118,7 +131,9 @@ async def _confirmed(call: Call, intent: Row) -> Json | Answer:
         )
         raise wrong_state(message, "payment_intent_unexpected_state")
     method = await call.ledger.get(intent.body["payment_method"])
-    return await attempt(call, intent, method, card_of(method), bool(call.params.get("error_on_requires_action")))
+    return await attempt(
+        call, intent, method, card_of(method), bool(call.params.get("error_on_requires_action"))
+    )
 
 
 async def attempt(call: Call, intent: Row, method: Row, card: Card, no_action: bool = False) -> Json | Answer:
@@ -159,8 +174,8 @@ async def capture(call: Call, id: str) -> Json:
             "Only a PaymentIntent with one of the following statuses may be captured: requires_capture."
         )
         raise _with_intent(wrong_state(message, "payment_intent_unexpected_state"), intent)
-    capturable = intent.body["amount_capturable"]
-    amount = call.params.get("amount_to_capture", capturable)
+    capturable: int = intent.body["amount_capturable"]
+    amount: int = call.params.get("amount_to_capture", capturable)
     if amount > capturable:
         currency = intent.body["currency"]
         message = (

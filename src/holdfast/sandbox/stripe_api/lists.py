@@ -44,7 +44,7 @@ async def page(call: Call, kind: str, url: str, filters: Mapping[LiteralString, 
     backwards = "ending_before" in call.params
     for name, comparison in (("starting_after", "seq < %s"), ("ending_before", "seq > %s")):
         if name in call.params:
-            conditions.append(comparison)  # type: ignore[arg-type]
+            conditions.append(comparison)
             values.append(await _seq(call, kind, name))
     limit = call.params.get("limit", LIMIT_DEFAULT)
     where: LiteralString = " AND ".join(conditions)
@@ -64,16 +64,21 @@ def _created(wanted: Any) -> list[tuple[LiteralString, int]]:
 
 async def _seq(call: Call, kind: str, param: str) -> int:
     id = call.params[param]
-    cursor = await call.ledger.connection.execute("SELECT seq FROM sandbox.object WHERE id = %s AND type = %s", [id, kind])
+    cursor = await call.ledger.connection.execute(
+        "SELECT seq FROM sandbox.object WHERE id = %s AND type = %s", [id, kind]
+    )
     row = await cursor.fetchone()
     if row is None:
         raise missing_resource(kind, id, param)
     return int(row["seq"])
 
 
-async def _rows(call: Call, where: LiteralString, values: list[Any], backwards: bool, limit: int) -> list[Row]:
+async def _rows(
+    call: Call, where: LiteralString, values: list[Any], backwards: bool, limit: int
+) -> list[Row]:
     order: LiteralString = "ASC" if backwards else "DESC"
-    query: LiteralString = f"SELECT id, type, created, body FROM sandbox.object WHERE {where} ORDER BY seq {order} LIMIT %s"
+    query: LiteralString = "SELECT id, type, created, body FROM sandbox.object WHERE " + where
+    query += " ORDER BY seq " + order + " LIMIT %s"
     cursor = await call.ledger.connection.execute(query, [*values, limit])
     return [Row(**row) for row in await cursor.fetchall()]
 
@@ -88,8 +93,18 @@ def slice_of(call: Call, items: list[Json], url: str) -> Json:
         end = _index(ids, call.params["ending_before"], "ending_before")
     limit = call.params.get("limit", LIMIT_DEFAULT)
     if "ending_before" in call.params:
-        return {"object": "list", "data": items[max(0, end - limit) : end], "has_more": end > limit, "url": url}
-    return {"object": "list", "data": items[start : start + limit], "has_more": end - start > limit, "url": url}
+        return {
+            "object": "list",
+            "data": items[max(0, end - limit) : end],
+            "has_more": end > limit,
+            "url": url,
+        }
+    return {
+        "object": "list",
+        "data": items[start : start + limit],
+        "has_more": end - start > limit,
+        "url": url,
+    }
 
 
 def _index(ids: list[str], wanted: str, param: str) -> int:

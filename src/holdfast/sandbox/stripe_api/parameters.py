@@ -43,9 +43,17 @@ def integer(low: int | None = None, high: int | None = None, unset: bool = False
             raise invalid(f"Invalid integer: {string}", param, "parameter_invalid_integer")
         number = int(string)
         if low is not None and number < low:
-            raise invalid(f"Invalid integer: this value must be greater than or equal to {low}.", param, "parameter_invalid_integer")
+            raise invalid(
+                f"Invalid integer: this value must be greater than or equal to {low}.",
+                param,
+                "parameter_invalid_integer",
+            )
         if high is not None and number > high:
-            raise invalid(f"Invalid integer: this value must be less than or equal to {high}.", param, "parameter_invalid_integer")
+            raise invalid(
+                f"Invalid integer: this value must be less than or equal to {high}.",
+                param,
+                "parameter_invalid_integer",
+            )
         return number
 
     return check
@@ -99,7 +107,11 @@ def amount(low: int = 0) -> Kind:
     def check(value: Any, param: str) -> int:
         number = int(integer()(value, param))
         if number < low:
-            raise invalid(f"Invalid integer: this value must be greater than or equal to {low}.", param, "parameter_invalid_integer")
+            raise invalid(
+                f"Invalid integer: this value must be greater than or equal to {low}.",
+                param,
+                "parameter_invalid_integer",
+            )
         if number > AMOUNT_LIMIT:
             raise invalid("Amount must be no more than 999,999.99", param, "amount_too_large")
         return number
@@ -151,7 +163,10 @@ def _metadata_pair(key: str, value: Any, param: str) -> None:
         message = f"Metadata keys cannot exceed {METADATA_KEY_LENGTH} characters in length; key is {len(key)} characters."
         raise invalid(message, where)
     if len(value) > METADATA_VALUE_LENGTH:
-        message = f"Metadata values can have up to {METADATA_VALUE_LENGTH} characters, but you passed in a value that is {len(value)} characters."
+        message = (
+            f"Metadata values can have up to {METADATA_VALUE_LENGTH} characters, but you passed in a value that is "
+            f"{len(value)} characters."
+        )
         raise invalid(f"{message} Invalid value: {value[:10]}...", where)
 
 
@@ -167,7 +182,9 @@ def gone(reason: str) -> Kind:
     return check
 
 
-def checked(given: Mapping[str, Any], fields: Fields, required: tuple[str, ...] = (), inside: str = "") -> dict[str, Any]:
+def checked(
+    given: Mapping[str, Any], fields: Fields, required: tuple[str, ...] = (), inside: str = ""
+) -> dict[str, Any]:
     """The values of `given`, each by its kind; the first thing that is wrong is refused."""
 
     def named(name: str) -> str:

@@ -7,7 +7,10 @@ from holdfast.sandbox.stripe_api.context import Call, wanted
 from holdfast.sandbox.stripe_api.errors import missing_parameter
 from holdfast.sandbox.stripe_api.parameters import merged_metadata
 
-CUSTOMER_FIELDS = "address business_name description email individual_name name phone shipping tax_exempt".split()
+CHARGE_FIELDS = ("description", "receipt_email")
+CUSTOMER_FIELDS = (
+    "address business_name description email individual_name name phone shipping tax_exempt".split()
+)
 
 
 async def retrieve_charge(call: Call, id: str) -> Json:
@@ -16,7 +19,7 @@ async def retrieve_charge(call: Call, id: str) -> Json:
 
 async def update_charge(call: Call, id: str) -> Json:
     row = await wanted(call, "charge", id, "charge", lock=True)
-    changes = {name: call.params[name] or None for name in ("description", "receipt_email") if name in call.params}
+    changes: Json = {name: call.params[name] or None for name in CHARGE_FIELDS if name in call.params}
     if "metadata" in call.params:
         changes["metadata"] = merged_metadata(row.body["metadata"], call.params["metadata"])
     before = call.ledger.update(row, **changes)

@@ -58,7 +58,9 @@ def make(ledger: Ledger, charge: Row, amount: int | None, faults: Json) -> Row:
     id = ledger.chance.id("re")
     body = shapes.refund(id, ledger.now, amount, charge.body["currency"])
     body |= {"charge": charge.id, "payment_intent": charge.payment_intent}
-    row = ledger.add(Row(id, "refund", ledger.now, body, payment_intent=charge.payment_intent, charge=charge.id))
+    row = ledger.add(
+        Row(id, "refund", ledger.now, body, payment_intent=charge.payment_intent, charge=charge.id)
+    )
     _plan(ledger, row, charge, faults)
     line = charging.book(ledger, "refund", -amount, 0, charge.body["currency"], id)
     ledger.update(row, balance_transaction=line.id)
@@ -153,6 +155,8 @@ async def cancel(call: Call, id: str) -> Json:
     await wanted(call, "refund", id, "refund")
     row, charge = await locked(call.ledger, id)
     if row.body["status"] not in ("pending", "requires_action"):
-        raise wrong_state(f"Refund {id} has a status of `{row.body['status']}` and cannot be canceled.", param="refund")
+        raise wrong_state(
+            f"Refund {id} has a status of `{row.body['status']}` and cannot be canceled.", param="refund"
+        )
     settle(call.ledger, row, charge, "canceled")
     return row.body

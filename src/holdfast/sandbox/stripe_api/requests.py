@@ -257,7 +257,9 @@ DISPUTE_UPDATE: Fields = {
     "evidence": hash_of(_anything(EVIDENCE + " enhanced_evidence")),
     "metadata": metadata,
     "submit": boolean,
-    "intended_submission_method": one_of("manual", "prefer_manual", "prefer_smart_disputes", "smart_disputes"),
+    "intended_submission_method": one_of(
+        "manual", "prefer_manual", "prefer_smart_disputes", "smart_disputes"
+    ),
 }
 
 EVENT_LIST: Fields = {

@@ -6,7 +6,17 @@ from dataclasses import dataclass
 from typing import Any, LiteralString
 
 from holdfast.sandbox.ledger import Json
-from holdfast.sandbox.stripe_api import disputes, endpoints, events, intents, lists, plain, refunds, requests, sessions
+from holdfast.sandbox.stripe_api import (
+    disputes,
+    endpoints,
+    events,
+    intents,
+    lists,
+    plain,
+    refunds,
+    requests,
+    sessions,
+)
 from holdfast.sandbox.stripe_api.context import Answer, Call
 from holdfast.sandbox.stripe_api.parameters import Fields
 
@@ -49,7 +59,9 @@ SESSIONS, INTENTS, CHARGES = "/v1/checkout/sessions", "/v1/payment_intents", "/v
 REFUNDS, DISPUTES, ENDPOINTS = "/v1/refunds", "/v1/disputes", "/v1/webhook_endpoints"
 BALANCE, CUSTOMERS, METHODS = "/v1/balance_transactions", "/v1/customers", "/v1/payment_methods"
 BY_CUSTOMER: LiteralString = "body ->> 'customer' = %s"
-BY_EMAIL: LiteralString = "lower(coalesce(body -> 'customer_details' ->> 'email', body ->> 'email')) = lower(%s)"
+BY_EMAIL: LiteralString = (
+    "lower(coalesce(body -> 'customer_details' ->> 'email', body ->> 'email')) = lower(%s)"
+)
 NEVER: LiteralString = "%s::text IS NULL"
 BY_INTENT: LiteralString = "payment_intent = %s"
 
@@ -117,7 +129,12 @@ ROUTES = [
     Route("GET", "/v1/account", plain.retrieve_account, NOTHING),
     Route("GET", "/v1/accounts/{id}", plain.retrieve_account, NOTHING),
     Route("POST", CUSTOMERS, plain.create_customer, requests.CUSTOMER_CREATE),
-    Route("GET", CUSTOMERS, listing("customer", CUSTOMERS, email="body ->> 'email' = %s", test_clock=NEVER), requests.CUSTOMER_LIST),
+    Route(
+        "GET",
+        CUSTOMERS,
+        listing("customer", CUSTOMERS, email="body ->> 'email' = %s", test_clock=NEVER),
+        requests.CUSTOMER_LIST,
+    ),
     Route("GET", CUSTOMERS + "/{id}", plain.retrieve_customer, NOTHING),
     Route("POST", CUSTOMERS + "/{id}", plain.update_customer, requests.CUSTOMER_CREATE),
     Route("POST", METHODS, plain.create_payment_method, requests.PAYMENT_METHOD_CREATE),

@@ -108,7 +108,9 @@ def _line_item(ledger: Ledger, item: Json, index: int) -> Json:
         product_id = ledger.chance.id("prod")
         name, description = data["product_data"]["name"], data["product_data"].get("description")
     price = shapes.price(ledger.chance.id("price"), ledger.now, data["currency"], unit_amount, product_id)
-    line = shapes.line_item(ledger.chance.id("li"), price, item.get("quantity", 1), name, item.get("metadata") or {})
+    line = shapes.line_item(
+        ledger.chance.id("li"), price, item.get("quantity", 1), name, item.get("metadata") or {}
+    )
     return line | {"_description": description} if description else line
 
 
@@ -119,7 +121,9 @@ def _unit_amount(data: Json, where: str) -> int:
         raise missing_parameter(f"{where}[price_data][unit_amount]")
     whole, _, part = str(data["unit_amount_decimal"]).partition(".")
     if part.strip("0"):
-        raise invalid("The sandbox takes whole minor units only.", f"{where}[price_data][unit_amount_decimal]")
+        raise invalid(
+            "The sandbox takes whole minor units only.", f"{where}[price_data][unit_amount_decimal]"
+        )
     return int(whole)
 
 
@@ -140,7 +144,9 @@ def _check_total(total: int, currency: str) -> None:
         message = f"The Checkout Session's total amount due must add up to at least {least} {currency}"
         raise invalid(message, None, "amount_too_small")
     if total > 99_999_999:
-        raise invalid("The Checkout Session's total amount must be no more than 999,999.99", None, "amount_too_large")
+        raise invalid(
+            "The Checkout Session's total amount must be no more than 999,999.99", None, "amount_too_large"
+        )
 
 
 async def _check_customer(call: Call) -> None:
@@ -217,7 +223,9 @@ async def intent_of(ledger: Ledger, row: Row) -> Row:
     return intent
 
 
-async def pay_by_card(ledger: Ledger, row: Row, card: Card, email: str | None, name: str | None) -> Decline | None:
+async def pay_by_card(
+    ledger: Ledger, row: Row, card: Card, email: str | None, name: str | None
+) -> Decline | None:
     """The customer has pressed Pay. None: paid, or waiting for 3-D Secure."""
     intent = await intent_of(ledger, row)
     method = charging.card_method(ledger, card, email, name)

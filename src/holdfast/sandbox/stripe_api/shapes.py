@@ -41,7 +41,9 @@ def checkout_session(id: str, created: int) -> Json:
         "expires_at": created,
         "invoice_creation": {
             "enabled": False,
-            "invoice_data": _nothing("account_tax_ids custom_fields description footer issuer rendering_options")
+            "invoice_data": _nothing(
+                "account_tax_ids custom_fields description footer issuer rendering_options"
+            )
             | {"metadata": {}},
         },
         "livemode": False,
@@ -235,7 +237,9 @@ def charge(id: str, created: int, amount: int, currency: str) -> Json:
     }
 
 
-def charged_card(card: Json, amount: int, authorization: str, capture_before: int | None, secured: bool) -> Json:
+def charged_card(
+    card: Json, amount: int, authorization: str, capture_before: int | None, secured: bool
+) -> Json:
     """`payment_method_details.card`; `capture_before` is there only while the charge waits to be captured."""
     details = _nothing(
         "description iin installments issuer mandate moto setup_credential_usage stored_credential_usage "
@@ -338,7 +342,12 @@ def dispute(id: str, created: int, charge: Json, reason: str, due_by: int) -> Js
         "network_reason_code": "10.4",
         "payment_intent": charge["payment_intent"],
         "payment_method_details": {
-            "card": {"brand": "visa", "case_type": "chargeback", "network": "visa", "network_reason_code": "10.4"},
+            "card": {
+                "brand": "visa",
+                "case_type": "chargeback",
+                "network": "visa",
+                "network_reason_code": "10.4",
+            },
             "type": "card",
         },
         "reason": reason,
@@ -346,9 +355,19 @@ def dispute(id: str, created: int, charge: Json, reason: str, due_by: int) -> Js
     }
 
 
-def balance_transaction(id: str, created: int, kind: str, amount: int, fee: int, currency: str, source: str) -> Json:
+def balance_transaction(
+    id: str, created: int, kind: str, amount: int, fee: int, currency: str, source: str
+) -> Json:
     """https://docs.stripe.com/api/balance_transactions/object"""
-    details = [{"amount": fee, "application": None, "currency": currency, "description": "Fees", "type": "stripe_fee"}]
+    details = [
+        {
+            "amount": fee,
+            "application": None,
+            "currency": currency,
+            "description": "Fees",
+            "type": "stripe_fee",
+        }
+    ]
     return {
         "id": id,
         "object": "balance_transaction",
@@ -369,7 +388,9 @@ def balance_transaction(id: str, created: int, kind: str, amount: int, fee: int,
     }
 
 
-def webhook_endpoint(id: str, created: int, url: str, enabled_events: list[str], api_version: str | None) -> Json:
+def webhook_endpoint(
+    id: str, created: int, url: str, enabled_events: list[str], api_version: str | None
+) -> Json:
     """https://docs.stripe.com/api/webhook_endpoints/object"""
     return {
         "id": id,
@@ -412,7 +433,9 @@ def account() -> Json:
     return {
         "id": "acct_sandbox00000000",
         "object": "account",
-        "business_profile": _nothing("mcc product_description support_address support_email support_phone support_url url")
+        "business_profile": _nothing(
+            "mcc product_description support_address support_email support_phone support_url url"
+        )
         | {"name": "Sandbox"},
         "business_type": "company",
         "capabilities": {"card_payments": "active", "transfers": "active"},

@@ -58,7 +58,10 @@ class Api:
     async def answer(self, request: Request) -> Response:
         """The answer to a request, or `HangUp` where a fault says that none comes."""
         request_id = self.world.chance.id("req")
-        headers = {"Request-Id": request_id, "Stripe-Version": request.headers.get("stripe-version", API_VERSION)}
+        headers = {
+            "Request-Id": request_id,
+            "Stripe-Version": request.headers.get("stripe-version", API_VERSION),
+        }
         key = request.headers.get("idempotency-key", "")
         if key and request.method == "POST":
             headers["Idempotency-Key"] = key
@@ -72,7 +75,9 @@ class Api:
     def _error_body(self, error: Json, request_id: str) -> Json:
         return {"error": error | {"request_log_url": f"https://dashboard.stripe.com/test/logs/{request_id}"}}
 
-    async def _checked(self, request: Request, request_id: str, key: str, headers: dict[str, str]) -> tuple[int, str]:
+    async def _checked(
+        self, request: Request, request_id: str, key: str, headers: dict[str, str]
+    ) -> tuple[int, str]:
         self._authenticate(request)
         found = routes.match(request.method, request.path)
         if found is None:
@@ -104,7 +109,9 @@ class Api:
     ) -> tuple[int, str]:
         """Execute under an idempotency key: at most once, and every later time the first answer again."""
         if len(key) > KEY_LENGTH:
-            raise StripeFault(f"Idempotency keys may have at most {KEY_LENGTH} characters.", kind="idempotency_error")
+            raise StripeFault(
+                f"Idempotency keys may have at most {KEY_LENGTH} characters.", kind="idempotency_error"
+            )
         if key in self.in_flight:
             raise errors.key_in_use(key)
         self.in_flight.add(key)
@@ -142,7 +149,10 @@ class Api:
     ) -> tuple[int, str]:
         """Check and do. error_500 undoes the effect, error_500_after keeps it; timeout_after keeps it and is silent."""
         params = checked(given, route.fields, route.required)
-        lost_before, lost_after = self._strikes(request, "error_500"), self._strikes(request, "error_500_after")
+        lost_before, lost_after = (
+            self._strikes(request, "error_500"),
+            self._strikes(request, "error_500_after"),
+        )
         try:
             async with self.world.transaction(request_id, key) as ledger:
                 call = Call(ledger, params, self.world.faults, request.base_url)
@@ -162,7 +172,9 @@ class Api:
             await self._silence()
         return status, text
 
-    async def _store_fault(self, fault: StripeFault, key: str | None, fingerprint: str, request_id: str) -> None:
+    async def _store_fault(
+        self, fault: StripeFault, key: str | None, fingerprint: str, request_id: str
+    ) -> None:
         if not key or not fault.stored:
             return
         text = json.dumps(self._error_body(fault.error, request_id))

@@ -21,6 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 VENV_PYTHON = VENV / "bin" / "python"
+UNFINISHED = VENV / ".holdfast-unfinished"
 SETS = ("runtime", "dev")  # each includes the one before it
 
 NO_VENV = """
@@ -48,9 +49,12 @@ def main(arguments: Sequence[str]) -> int:
     except subprocess.CalledProcessError as failure:
         say(
             f"the installation stopped: {' '.join(failure.cmd[:6])} … ended with {failure.returncode}. "
-            "Run it again to go on."
+            "Run it again to finish."
         )
         return 1
+    except KeyboardInterrupt:
+        say("interrupted. Run it again to finish.")
+        return 130
     return 0
 
 
@@ -86,6 +90,7 @@ def install(chosen: str) -> None:
         stamp_of(name).unlink(missing_ok=True)
     if not environment_works():
         make_environment()
+    UNFINISHED.touch()
     say(f"installing the {chosen} packages into .venv (once; one to two minutes)")
     pip(
         "install",
@@ -96,6 +101,7 @@ def install(chosen: str) -> None:
         str(ROOT / "requirements" / f"{chosen}.lock"),
     )
     pip("install", "--no-deps", "--no-build-isolation", "--no-index", "-e", str(ROOT))
+    UNFINISHED.unlink()
     for name in included:
         stamp_of(name).write_text(made_from[name])
     say("installed")
@@ -109,13 +115,13 @@ def pip(*arguments: str) -> None:
 
 
 def environment_works() -> bool:
-    """Of this place, whole, and not left half made by an interrupted run."""
-    if not VENV_PYTHON.exists():
+    """Of this place and this Python, and whole: pip takes a package that it left half copied for installed."""
+    if not VENV_PYTHON.exists() or UNFINISHED.exists():
         return False
     asked = [str(VENV_PYTHON), "-c", "import sys, pip; print(sys.prefix)"]
     answer = subprocess.run(asked, capture_output=True, text=True, check=False)  # noqa: S603 - our own words
     pip_script = VENV / "bin" / "pip"
-    of_this_place = pip_script.exists() and str(VENV) in pip_script.read_text().splitlines()[0]
+    of_this_place = pip_script.exists() and str(VENV) in pip_script.read_text()[:500]
     return answer.returncode == 0 and of_this_place and sys.version_info[:2] == version_of(VENV_PYTHON)
 
 

@@ -1,0 +1,46 @@
+"""What a stranger reads when the demo is up: where to click, with which key, and what to try."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from holdfast.cli.output import console
+
+
+def show_welcome(demo: dict[str, Any]) -> None:
+    from rich.table import Table
+
+    event = demo["events"][0] if demo["events"] else {"id": 35, "title": "", "free": 0}
+    web, sandbox = demo["web"], demo["sandbox"]
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in (
+        ("Book a table", f"{web}/events/{event['id']}  ({event['title']}, {event['free']} seats free)"),
+        ("Staff", f"{web}/staff"),
+        ("Staff's key", demo["keys"].get("admin", "")),
+        ("Mailbox", demo["mailbox"]),
+        ("Stripe's books", f"{sandbox}/control/ledger"),
+        ("API", f"{web}/docs"),
+        ("Processes", "  ".join(f"{name} {pid}" for name, pid in demo["pids"].items())),
+    ):
+        table.add_row(name, value)
+    out = console()
+    out.print("\n[bold]Holdfast is ready.[/bold] Ctrl-C stops it; the data stays.\n")
+    out.print(table)
+    out.print("\n[bold]Try this[/bold]")
+    for number, line in enumerate(_to_try(demo), 1):
+        out.print(f" {number}. {line}", markup=False)
+    out.print()
+
+
+def _to_try(demo: dict[str, Any]) -> list[str]:
+    pids, sandbox = demo["pids"], demo["sandbox"]
+    lose_all = f'curl -X POST {sandbox}/control/faults -d \'{{"webhooks": {{"lose": 1}}}}\''
+    return [
+        "Book, pay with 4242 4242 4242 4242, and see the e-mail in the mailbox.",
+        f"Lose every webhook, and pay again:  {lose_all}",
+        f"Kill the worker or the web server while you pay:  kill -9 {pids.get('worker', '')} {pids.get('web', '')}",
+        "Ask whether every promise holds:  holdfast doctor",
+        "Read the whole story of a booking:  holdfast diagnose booking REFERENCE",
+    ]

@@ -1,0 +1,75 @@
+"""A diagnosis as people read it: what is wrong first, then the story, then both sides of the money."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from holdfast.money import formatted
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from holdfast.diagnosis.actions import Diagnosis, Story
+
+
+def show(found: Diagnosis, out: Console) -> None:
+    for story in found.stories:
+        _show_story(story, out)
+    for name, value in found.loose.items():
+        out.print(f"{name}: {value}", markup=False)
+    if found.more:
+        out.print(f"There are more orders; these are the newest {len(found.stories)}.", style="dim")
+    if found.stripe_problem:
+        out.print(
+            f"Stripe's side is missing or not complete: {found.stripe_problem}", markup=False, style="yellow"
+        )
+    _show_findings(found, out)
+
+
+def _show_findings(found: Diagnosis, out: Console) -> None:
+    if not found.findings:
+        out.print(
+            "Nothing is wrong." if not found.stripe_problem else "Nothing is wrong in our books.",
+            style="green",
+        )
+        return
+    out.print("What is wrong", style="bold red")
+    for finding in found.findings:
+        out.print(f"  - {finding.sentence}", markup=False)
+    if found.next_command:
+        out.print("Safe to run next: ", end="", style="bold")
+        out.print(found.next_command, markup=False)
+    else:
+        out.print("No command can mend this: a person has to decide.", style="bold")
+
+
+def _show_story(story: Story, out: Console) -> None:
+    from rich.table import Table
+
+    order, booking = story.ours.order, story.ours.booking
+    who = f"{order['customer_name']} {order['customer_email'] or ''} {order['customer_phone'] or ''}".strip()
+    reference = f"{booking['reference']} ({booking['booking_id']})" if booking else "no booking"
+    out.print(f"{reference}  {order['status']}", style="bold", markup=False)
+    out.print(
+        f"{order['order_id']}  {formatted(order['amount'], order['currency'])}  {order['title']}  {who}",
+        markup=False,
+    )
+    entries = Table("When (UTC)", "Books", "Who", "What", box=None, padding=(0, 2, 0, 0))
+    for entry in story.entries:
+        entries.add_row(f"{entry.at:%Y-%m-%d %H:%M:%S}", entry.side, _plain(entry.who), _plain(entry.what))
+    out.print(entries)
+    if story.comparisons:
+        sides = Table("Payment", "Our books", "Stripe's", "Agree", box=None, padding=(0, 2, 0, 0))
+        for pair in story.comparisons:
+            agree = {True: "[green]yes[/green]", False: "[red]no[/red]", None: "[dim]unknown[/dim]"}[
+                pair.agree
+            ]
+            sides.add_row(pair.stripe_id or pair.attempt_id, _plain(pair.ours), _plain(pair.stripe), agree)
+        out.print(sides)
+    out.print()
+
+
+def _plain(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)

@@ -1,0 +1,311 @@
+"""What is wrong with an order, pure: plain sentences, the gravest first, each with the one command that is safe to run next.
+
+Safe means: it looks before it acts, asks Stripe, and changes nothing that is right. Where only a person can decide, there
+is no command; the sentence says what to decide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from holdfast.diagnosis.story import OurSide, StripeObject, StripeSide
+from holdfast.money import formatted
+
+LIVE = ("pending", "requested", "confirmed", "in_progress", "completed")
+PAID_FOR = ("confirmed", "in_progress", "completed", "no_show")
+OPEN_DISPUTE = ("warning_needs_response", "needs_response", "under_review", "warning_under_review")
+EVENT_LATE = timedelta(minutes=1)
+CONFIRMATION_LATE = timedelta(minutes=5)
+PLAN_LATE = timedelta(minutes=2)
+LAPSE_LATE = timedelta(minutes=10)
+REFUND_LATE = timedelta(minutes=15)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong. `command` None: a person decides."""
+
+    code: str
+    sentence: str
+    command: str | None = None
+
+
+Check = Callable[[OurSide, StripeSide, datetime], Iterator[Finding]]
+
+
+def findings_of(ours: OurSide, stripe: StripeSide, now: datetime) -> list[Finding]:
+    return [finding for check in CHECKS for finding in check(ours, stripe, now)]
+
+
+def booking_is_missing(ours: OurSide, _: StripeSide, __: datetime) -> Iterator[Finding]:
+    if ours.booking is None and ours.order["status"] in LIVE:
+        yield Finding(
+            "booking_missing",
+            f"The order is {ours.order['status']} but has no booking.",
+            f"holdfast fix missing-bookings --order {ours.order_id}",
+        )
+
+
+def money_has_no_booking(ours: OurSide, stripe: StripeSide, _: datetime) -> Iterator[Finding]:
+    """F01, F13, F15: Stripe has the money, and the guest has nothing for it."""
+    recorded = {payment["attempt_id"] for payment in ours.payments}
+    for attempt_id, known, handle in _asked(ours, stripe):
+        if not known.is_paid or (known.amount or 0) <= 0:
+            continue
+        sum_paid = formatted(known.amount or 0, _currency(known))
+        if attempt_id not in recorded:
+            yield Finding(
+                "paid_unheard",
+                f"Stripe has {sum_paid} for this order and we have not recorded it.",
+                f"holdfast recover {handle}",
+            )
+        elif ours.order["status"] not in PAID_FOR and not _goes_back(ours, attempt_id):
+            yield Finding(
+                "paid_not_booked",
+                f"Stripe has {sum_paid}, but the order is {ours.order['status']} and no refund is on its way.",
+                f"holdfast recover {handle}",
+            )
+
+
+def money_kept_for_nothing(ours: OurSide, stripe: StripeSide, _: datetime) -> Iterator[Finding]:
+    """The same from our books alone, for when Stripe was not asked."""
+    for payment in ours.payments:
+        known = stripe.get(payment["attempt_id"])
+        if known is not None and known.known:
+            continue
+        lost = ours.order["status"] not in (*PAID_FOR, "cancelled") or payment["purpose"] == "returned"
+        if payment["captured"] > 0 and lost and not _goes_back(ours, payment["attempt_id"]):
+            sum_paid = formatted(payment["captured"], payment["currency"])
+            yield Finding(
+                "money_kept",
+                f"{sum_paid} was taken, but the order is {ours.order['status']} and no refund is on its way.",
+                f"holdfast recover {payment['payment_intent_id']}",
+            )
+
+
+def booking_has_no_money(ours: OurSide, stripe: StripeSide, _: datetime) -> Iterator[Finding]:
+    """F27. Nothing is taken away by a machine: a guest may be on the way."""
+    if ours.order["status"] not in PAID_FOR or ours.order["amount"] == 0:
+        return
+    paying = [payment for payment in ours.payments if payment["purpose"] == "order"]
+    if not paying:
+        yield Finding(
+            "no_money",
+            f"The order is {ours.order['status']} but no payment is recorded for it.",
+            "holdfast doctor booking_has_money",
+        )
+    for payment in paying:
+        known = stripe.get(payment["attempt_id"])
+        if known is not None and not (known.known and known.is_paid):
+            yield Finding(
+                "money_denied",
+                f"The order is {ours.order['status']}, but Stripe does not confirm payment {payment['payment_intent_id']}.",
+                "holdfast doctor booking_has_money",
+            )
+
+
+def amounts_differ(ours: OurSide, stripe: StripeSide, _: datetime) -> Iterator[Finding]:
+    """F21, F22: a person decides, a machine might pay back what was right."""
+    for attempt in ours.attempts:
+        known = stripe.get(attempt["attempt_id"])
+        if known is None or known.amount is None or not known.is_paid:
+            continue
+        if known.amount != attempt["amount"] or _currency(known) != attempt["currency"]:
+            agreed, paid = (
+                formatted(attempt["amount"], attempt["currency"]),
+                formatted(known.amount, _currency(known)),
+            )
+            yield Finding(
+                "amount_differs",
+                f"{agreed} was agreed, {paid} was paid. Decide which is right, and refund or charge the rest.",
+            )
+
+
+def paid_twice(ours: OurSide, stripe: StripeSide, _: datetime) -> Iterator[Finding]:
+    paid = [
+        (known, handle)
+        for attempt_id, known, handle in _asked(ours, stripe)
+        if known.is_paid and known.refunded < (known.amount or 0)
+    ]
+    waiting = {
+        refund["reason"] for refund in ours.refunds if refund["status"] in ("owed", "asked", "pending")
+    }
+    if len(paid) > 1 and "surplus" not in waiting:
+        yield Finding(
+            "paid_twice",
+            f"Stripe has been paid {len(paid)} times for this order.",
+            f"holdfast recover {paid[-1][1]}",
+        )
+
+
+def session_outlives_order(ours: OurSide, stripe: StripeSide, _: datetime) -> Iterator[Finding]:
+    """F39: somebody may still pay for what is no longer held."""
+    for _attempt, known, handle in _asked(ours, stripe):
+        if known.is_open and ours.order["status"] not in ("pending", "requested"):
+            yield Finding(
+                "still_payable",
+                f"The order is {ours.order['status']}, but its payment page is still open.",
+                f"holdfast recover {handle}",
+            )
+
+
+def refunds_differ(ours: OurSide, stripe: StripeSide, now: datetime) -> Iterator[Finding]:
+    """F44, F45."""
+    for payment in ours.payments:
+        known = stripe.get(payment["attempt_id"])
+        here = sum(
+            r["amount"]
+            for r in ours.refunds
+            if r["payment_id"] == payment["payment_id"] and r["status"] in ("pending", "succeeded")
+        )
+        if known is not None and known.known and known.refunded != here:
+            theirs, books = (
+                formatted(known.refunded, payment["currency"]),
+                formatted(here, payment["currency"]),
+            )
+            words = f"Stripe has refunded {theirs}, our books say {books}."
+            yield Finding("refunds_differ", words, f"holdfast recover {payment['payment_intent_id']}")
+    for refund in ours.refunds:
+        sum_owed = formatted(refund["amount"], refund["currency"])
+        if refund["status"] == "failed":
+            yield Finding(
+                "refund_failed",
+                f"The refund of {sum_owed} failed ({refund['failure'] or 'no reason given'}): pay it another way.",
+            )
+        elif refund["status"] in ("owed", "asked") and refund["created_at"] < now - REFUND_LATE:
+            yield Finding(
+                "refund_late",
+                f"The refund of {sum_owed} has waited since {_time(refund['created_at'])}: is a worker running?",
+                "holdfast doctor",
+            )
+
+
+def hold_outlived(ours: OurSide, _: StripeSide, now: datetime) -> Iterator[Finding]:
+    """F38, F10: a hold waits for Stripe's word and keeps its seats; one that waits too long means that nobody asks."""
+    booking = ours.booking
+    if booking and booking["status"] == "pending" and booking["expires_at"] < now - LAPSE_LATE:
+        handle = next((a["session_id"] for a in reversed(ours.attempts) if a["session_id"]), None)
+        yield Finding(
+            "hold_outlived",
+            f"The hold should have lapsed at {_time(booking['expires_at'])}: Stripe has not been heard, or no worker runs.",
+            f"holdfast recover {handle}" if handle else "holdfast doctor",
+        )
+    for attempt in ours.attempts:
+        if attempt["status"] == "planned" and attempt["created_at"] < now - PLAN_LATE:
+            yield Finding(
+                "attempt_planned",
+                "A payment page was planned and never made: is a worker running?",
+                "holdfast doctor",
+            )
+
+
+def event_waits(ours: OurSide, _: StripeSide, now: datetime) -> Iterator[Finding]:
+    for event in ours.events:
+        if event["handled_at"] is None and event["received_at"] < now - EVENT_LATE:
+            why = f" ({event['error']})" if event["error"] else ""
+            yield Finding(
+                "event_waits",
+                f"Webhook {event['type']} came at {_time(event['received_at'])} and is not handled{why}.",
+                f"holdfast replay {event['event_id']}",
+            )
+
+
+def guest_does_not_know(ours: OurSide, _: StripeSide, now: datetime) -> Iterator[Finding]:
+    booking = ours.booking
+    if not booking or ours.order["status"] != "confirmed" or not booking["confirmed_at"]:
+        return
+    if booking["confirmed_at"] > now - CONFIRMATION_LATE:
+        return
+    told = [message for message in ours.messages if message["kind"] == "booking_confirmed"]
+    if any(message["status"] in ("sent", "delivered", "suppressed") for message in told):
+        return
+    failed = next((message for message in told if message["status"] == "failed"), None)
+    if failed:
+        why = failed["error"] or "no reason given"
+        yield Finding(
+            "not_told",
+            f"The confirmation to {failed['recipient']} was refused ({why}): reach the guest another way.",
+        )
+    else:
+        what = "waits in the outbox" if told else "was never written"
+        yield Finding(
+            "not_told", f"The booking is confirmed, but the confirmation {what}.", "holdfast doctor --fix"
+        )
+
+
+def bank_disputes(ours: OurSide, stripe: StripeSide, _: datetime) -> Iterator[Finding]:
+    here = {dispute["dispute_id"] for dispute in ours.disputes}
+    for dispute in ours.disputes:
+        if dispute["status"] in OPEN_DISPUTE:
+            disputed = formatted(dispute["amount"], dispute["currency"])
+            until = f" until {_time(dispute['evidence_due'])}" if dispute["evidence_due"] else ""
+            yield Finding(
+                "disputed",
+                f"The bank disputes {disputed} ({dispute['reason']}): answer it at Stripe{until}.",
+            )
+    for _attempt, known, handle in _asked(ours, stripe):
+        for dispute in known.disputes:
+            if dispute["id"] not in here:
+                yield Finding(
+                    "dispute_unheard",
+                    f"Stripe has a dispute ({dispute['id']}) that we have not heard of.",
+                    f"holdfast recover {handle}",
+                )
+
+
+def person_is_asked(ours: OurSide, _: StripeSide, __: datetime) -> Iterator[Finding]:
+    if ours.order["status"] == "stuck":
+        yield Finding("stuck", f"The order is stuck: {ours.order['stuck_reason']}")
+    for task in ours.tasks:
+        if task["done_at"] is None:
+            yield Finding("task", f"Waits for a person: {task['sentence']}")
+
+
+# The gravest first; the first command is the one that is proposed.
+CHECKS: tuple[Check, ...] = (
+    booking_is_missing,
+    money_has_no_booking,
+    money_kept_for_nothing,
+    paid_twice,
+    session_outlives_order,
+    refunds_differ,
+    event_waits,
+    booking_has_no_money,
+    amounts_differ,
+    hold_outlived,
+    guest_does_not_know,
+    bank_disputes,
+    person_is_asked,
+)
+
+
+def _asked(ours: OurSide, stripe: StripeSide) -> Iterator[tuple[str, StripeObject, str]]:
+    """Each attempt that Stripe knows, with what `holdfast recover` is to be called with."""
+    for attempt in ours.attempts:
+        known = stripe.get(attempt["attempt_id"])
+        handle = attempt["session_id"] or attempt["payment_intent_id"]
+        if known is not None and known.known and handle:
+            yield attempt["attempt_id"], known, handle
+
+
+def _goes_back(ours: OurSide, attempt_id: str) -> bool:
+    """Whether the whole of an attempt's money is refunded, or is on its way."""
+    payments = {
+        payment["payment_id"]: payment["captured"]
+        for payment in ours.payments
+        if payment["attempt_id"] == attempt_id
+    }
+    back = sum(r["amount"] for r in ours.refunds if r["payment_id"] in payments and r["status"] != "failed")
+    if ours.order["status"] == "cancelled":
+        return True  # by the policy that was agreed, which may be less than all of it
+    return bool(payments) and back >= sum(payments.values())
+
+
+def _currency(known: StripeObject) -> str:
+    return str((known.session or known.intent or {}).get("currency") or "").upper()
+
+
+def _time(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC"

@@ -115,7 +115,7 @@ def explained() -> Iterator[None]:
     except psycopg.OperationalError as away:
         why = str(away).strip().splitlines()
         raise DatabaseUnavailable(
-            f"The database cannot be reached: {why[-1] if why else 'no reason given'}"
+            f"The database cannot be reached: {why[0] if why else 'no reason given'}"
         ) from away
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from holdfast.clock import SystemClock
 from holdfast.errors import SettingsWrong
-from holdfast.ids import Ids
+from holdfast.ids import Ids, sha256
 
 FILE = "demo.json"
 HOST = "127.0.0.1"
@@ -43,8 +43,8 @@ class DemoState:
             stripe_secret_key=_like_stripes(ids, "sk_test_"),
             stripe_publishable_key=_like_stripes(ids, "pk_test_"),
             webhook_secret=_like_stripes(ids, "whsec_"),
-            sms_account="AC" + os.urandom(16).hex(),
-            sms_token=os.urandom(16).hex(),
+            sms_account="AC" + sha256(ids.secret()).hex()[:32],
+            sms_token=sha256(ids.secret()).hex()[:32],
         )
 
     @staticmethod

@@ -1,0 +1,139 @@
+"""What the pages of a booking show, put together from its view. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+from holdfast.bookings import store, views, words
+from holdfast.bookings.seating import TIMES
+from holdfast.catalog.store import event as event_by_id
+from holdfast.database.connection import Connection
+from holdfast.errors import NotFound
+from holdfast.tenants.store import tenant_by_id
+from holdfast.web.rendering import short_moment
+
+Row = dict[str, Any]
+LONGEST_TOKEN = 100
+
+
+@dataclass(frozen=True)
+class GuestBooking:
+    """A booking with what it is for. `token` is the secret of its link."""
+
+    token: str
+    row: Row
+    view: Row
+    event: Row
+    tenant: Row
+
+    @property
+    def booking_id(self) -> str:
+        return str(self.row["booking_id"])
+
+    @property
+    def status(self) -> str:
+        return str(self.view["status"])
+
+    @property
+    def path(self) -> str:
+        return f"/b/{quote(self.token)}"
+
+
+async def by_token(conn: Connection, token: str) -> GuestBooking:
+    """Raises NotFound for a secret that opens nothing, always in the same words."""
+    row = await store.booking_by_token(conn, token) if len(token) <= LONGEST_TOKEN else None
+    if row is None:
+        raise NotFound("This link opens no booking.")
+    event = await event_by_id(conn, row["offering_id"])
+    tenant = await tenant_by_id(conn, row["tenant_id"])
+    assert event is not None  # foreign keys
+    assert tenant is not None
+    return GuestBooking(token, row, await views.guest_view(conn, row["booking_id"]), event, tenant)
+
+
+def page_context(booking: GuestBooking, now: datetime, *, waiting: bool, session: str = "") -> Row:
+    """Everything that booking.html names, except what was just said."""
+    view, event, locale = booking.view, booking.event, booking.tenant["locale"]
+    messages = [_message(message) for message in view["messages"]]
+    return {
+        "tenant": booking.tenant,
+        "event": {**event, "event_id": event["offering_id"]},
+        "booking": {**view, "expires_at": booking.row["expires_at"]},
+        "token": quote(booking.token),
+        "session": quote(session),
+        "waiting": waiting,
+        "state": words.CHECKING if waiting else words.STATES[view["status"]],
+        "seconds_left": seconds_left(booking.row["expires_at"], now),
+        "refund_rule": words.refund_rule(
+            event["refund_tiers"], event["starts_at"], event["time_zone"], locale
+        ),
+        "lines": _lines(view),
+        "receipt": _receipt(view, event, locale),
+        "messages": messages,
+        "first_message_status": view["messages"][0]["status"] if view["messages"] else "",
+        "story": words.guests_story(view.get("timeline", []), view["currency"], locale),
+    }
+
+
+def seconds_left(expires_at: datetime | None, now: datetime) -> int:
+    return max(0, int((expires_at - now).total_seconds())) if expires_at else 0
+
+
+def _lines(view: Mapping[str, Any]) -> list[Row]:
+    units = [
+        {"label": unit["label"], "detail": _guests(unit), "amount": unit["amount"]} for unit in view["units"]
+    ]
+    menu = [
+        {"label": item["name"], "detail": f"{item['quantity']} {TIMES}", "amount": item["amount"]}
+        for item in view["menu"]
+    ]
+    return units + menu
+
+
+def _guests(unit: Mapping[str, Any]) -> str:
+    return f"{unit['seats']} {'guest' if unit['seats'] == 1 else 'guests'}"
+
+
+def _message(message: Mapping[str, Any]) -> Row:
+    said, kind = words.MESSAGE_STATES.get(message["status"], (message["status"], "info"))
+    return {
+        "label": words.MESSAGES.get(message["kind"], message["kind"].replace("_", " ")),
+        "words": said,
+        "kind": kind,
+    }
+
+
+def _receipt(view: Mapping[str, Any], event: Mapping[str, Any], locale: str) -> list[Row]:
+    """Money in, then money back."""
+    zone = event["time_zone"]
+    paid = [
+        {
+            "label": _card(payment),
+            "detail": _when(payment.get("charged_at"), zone, locale),
+            "amount": payment["captured"],
+        }
+        for payment in view.get("payments", [])
+    ]
+    back = [
+        {
+            "label": f"Refund, {words.REFUND_STATES[refund['status']][0]}",
+            "detail": "",
+            "amount": -refund["amount"],
+        }
+        for refund in view.get("refunds", [])
+    ]
+    return paid + back
+
+
+def _card(payment: Mapping[str, Any]) -> str:
+    if not payment.get("card_last4"):
+        return "Paid"
+    return f"Paid by {str(payment.get('card_brand') or 'card').title()} ending {payment['card_last4']}"
+
+
+def _when(at: datetime | str | None, zone: str, locale: str) -> str:
+    return short_moment(at, zone, locale) if at else ""

@@ -1,0 +1,183 @@
+"""What a booking's page says, as words a guest would use. Pure: the view and the time come in, words go out.
+
+Never "failed" and never "try again" for a payment unless Stripe has said that it was not paid (F23).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from holdfast.money import formatted
+from holdfast.web.rendering import short_moment
+
+View = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class State:
+    """`kind` chooses the mark and its colour: good, wait, warn, bad, info."""
+
+    badge: str
+    kind: str
+    title: str
+    text: str
+
+
+@dataclass(frozen=True)
+class NotOnSale:
+    title: str
+    text: str
+
+
+STATES: Mapping[str, State] = {
+    "pending": State(
+        "Held for you", "wait", "Your seats are held", "They are yours as soon as they are paid."
+    ),
+    "requested": State(
+        "Asked for", "wait", "Your request is on its way", "You are charged only if it is accepted."
+    ),
+    "confirmed": State("Confirmed", "good", "Your booking is confirmed", "We look forward to seeing you."),
+    "in_progress": State("Under way", "good", "Enjoy your evening", "Your booking is under way."),
+    "completed": State(
+        "Over", "info", "Thank you for coming", "This evening is over. We hope to see you again."
+    ),
+    "no_show": State("Missed", "info", "We missed you", "This booking was not used."),
+    "declined": State("Declined", "info", "It could not be accepted", "You were not charged."),
+    "cancelled": State(
+        "Cancelled", "info", "This booking is cancelled", "The seats are free for others again."
+    ),
+    "expired": State(
+        "Lapsed", "info", "The time to pay is over", "The seats went back on sale and nothing was booked."
+    ),
+    "stuck": State(
+        "With our staff",
+        "warn",
+        "A person is looking at it",
+        "Something about this payment needs a human eye. Your money is safe: either your booking is confirmed or every penny "
+        "goes back to you. We write to you as soon as it is settled; you need not do anything.",
+    ),
+}
+CHECKING = State(
+    "Being checked",
+    "wait",
+    "We are checking with the bank",
+    "Your seats are held meanwhile. This page changes by itself as soon as we know.",
+)
+
+TIMELINE: Mapping[str, tuple[str, str]] = {
+    "held": ("Seats held", "wait"),
+    "hold_extended": ("Held for longer, after a declined card", "wait"),
+    "checkout_opened": ("Payment page opened", "info"),
+    "checkout_closed": ("Payment page closed", "info"),
+    "declined": ("The bank declined a card", "warn"),
+    "paid": ("Paid", "good"),
+    "payment_recorded": ("Paid", "good"),
+    "confirmed": ("Booking confirmed", "good"),
+    "recovered": ("Booking put right after a late message from the bank", "good"),
+    "cancel_requested": ("Cancellation asked for", "info"),
+    "cancelled": ("Booking cancelled", "info"),
+    "expired": ("Not paid in time; seats released", "info"),
+    "stuck": ("Handed to a person", "warn"),
+    "refund_owed": ("Refund ordered", "info"),
+    "refund_asked": ("Refund on its way", "info"),
+    "refunded": ("Money sent back", "good"),
+    "refund_succeeded": ("Money sent back", "good"),
+    "refund_failed": ("A refund did not arrive; a person sees to it", "warn"),
+    "message_sent": ("Message sent to you", "good"),
+    "disputed": ("The bank asks about this payment", "warn"),
+}
+
+MESSAGES: Mapping[str, str] = {
+    "booking_confirmed": "Confirmation",
+    "booking_cancelled": "Cancellation",
+    "payment_failed": "About your payment",
+    "money_returned": "Money returned",
+    "booking_moved": "Change of time or place",
+}
+MESSAGE_STATES: Mapping[str, tuple[str, str]] = {
+    "queued": ("On its way", "wait"),
+    "sending": ("On its way", "wait"),
+    "sent": ("Sent", "good"),
+    "delivered": ("Delivered", "good"),
+    "failed": ("Could not be delivered; a person sees to it", "warn"),
+    "suppressed": ("Not sent: no address", "info"),
+}
+REFUND_STATES: Mapping[str, tuple[str, str]] = {
+    "owed": ("ordered", "wait"),
+    "asked": ("on its way", "wait"),
+    "pending": ("on its way", "wait"),
+    "succeeded": ("sent back to your card", "good"),
+    "failed": ("did not arrive; a person sees to it", "warn"),
+}
+SHOWN_TO_GUESTS = frozenset(TIMELINE) - {"checkout_opened", "checkout_closed"}
+
+
+def refund_rule(tiers: Sequence[Mapping[str, Any]], starts_at: datetime, time_zone: str, locale: str) -> str:
+    """One sentence with real dates: until when how much comes back."""
+    parts = []
+    for tier in sorted(tiers, key=lambda tier: -int(tier["notice_hours"])):
+        until = short_moment(starts_at - timedelta(hours=int(tier["notice_hours"])), time_zone, locale)
+        percent = int(tier["percent"])
+        parts.append(
+            f"{'all of your money' if percent == 100 else f'{percent}% of it'} comes back if you cancel by {until}"
+        )
+    if not parts:
+        return "Once paid, this booking cannot be refunded."
+    sentence = ", ".join(parts) + "; after that, nothing."
+    return sentence[0].upper() + sentence[1:]
+
+
+def not_on_sale(event: View, now: datetime, locale: str) -> NotOnSale | None:
+    """Why nobody can book now; None when everybody can."""
+    zone = event["time_zone"]
+    if event["status"] == "cancelled":
+        return NotOnSale(
+            "This evening is cancelled", "Everybody who has paid gets their money back and hears from us."
+        )
+    if event["starts_at"] <= now:
+        return NotOnSale("This evening is over", "Have a look at what is on next.")
+    if event.get("on_sale_from") and now < event["on_sale_from"]:
+        return NotOnSale(
+            "Not on sale yet", f"Booking opens on {short_moment(event['on_sale_from'], zone, locale)}."
+        )
+    if event["status"] != "on_sale" or (event.get("on_sale_until") and event["on_sale_until"] <= now):
+        return NotOnSale("Booking is closed", "No more seats are sold online for this evening.")
+    return None
+
+
+def guests_story(entries: Sequence[View], currency: str, locale: str) -> list[dict[str, Any]]:
+    """The timeline in plain words, without what only staff need."""
+    return [
+        _entry(entry, currency, locale) | {"actor": ""}
+        for entry in entries
+        if entry["what"] in SHOWN_TO_GUESTS
+    ]
+
+
+def staffs_story(entries: Sequence[View], currency: str, locale: str) -> list[dict[str, Any]]:
+    """All of it, with who did it. What has no words of its own yet is shown as it is written."""
+    return [_entry(entry, currency, locale) | {"actor": entry["actor"]} for entry in entries]
+
+
+def _entry(entry: View, currency: str, locale: str) -> dict[str, Any]:
+    title, kind = TIMELINE.get(entry["what"], (entry["what"].replace("_", " ").capitalize(), "info"))
+    return {
+        "at": entry["at"],
+        "title": title,
+        "kind": kind,
+        "text": _detail(entry.get("detail") or {}, currency, locale),
+    }
+
+
+def _detail(detail: View, currency: str, locale: str) -> str:
+    said = []
+    if isinstance(detail.get("seats"), int):
+        said.append(f"{detail['seats']} {'guest' if detail['seats'] == 1 else 'guests'}")
+    if isinstance(detail.get("amount"), int) and detail["amount"]:
+        said.append(formatted(detail["amount"], str(detail.get("currency") or currency).upper(), locale))
+    if isinstance(detail.get("why"), str):
+        said.append(detail["why"])
+    return ", ".join(said)

@@ -1,0 +1,97 @@
+"""The web's door: every part of it, in the order in which a request meets it.
+
+    AccessLog → SecurityHeaders → RequestLimits → SameOriginForms → one of the routers below
+
+Run by `holdfast serve` (Granian, factory `holdfast.app:app_from_environment`), one process or several.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+
+from fastapi import APIRouter, FastAPI
+from starlette.middleware import Middleware
+
+from holdfast import __version__
+from holdfast.bookings import api as bookings_api
+from holdfast.catalog import api as catalog_api
+from holdfast.catalog.owners import EventOwners
+from holdfast.laws import api as laws_api
+from holdfast.laws.metrics import database_metrics
+from holdfast.payments import api as payments_api
+from holdfast.settings import Settings, load_settings
+from holdfast.system import System, open_system
+from holdfast.tasks import api as tasks_api
+from holdfast.tenants import api as tenants_api
+from holdfast.version import running_commit
+from holdfast.web import assets, docs, health
+from holdfast.web.access_log import AccessLog
+from holdfast.web.deployments import deployment
+from holdfast.web.limits import RequestLimits
+from holdfast.web.live import LiveStreams
+from holdfast.cli.logs import log_as_json
+from holdfast.web.measurements import Measurements
+from holdfast.web.openapi import describe
+from holdfast.web.problem_page import problem_page
+from holdfast.web.problems import install_problem_handlers
+from holdfast.web.security import SameOriginForms, SecurityHeaders
+
+CONNECTIONS = 10
+
+ROUTERS: tuple[APIRouter, ...] = (
+    catalog_api.router,
+    bookings_api.router,
+    payments_api.router,
+    tenants_api.router,
+    tasks_api.router,
+    laws_api.router,
+    health.router,
+    docs.router,
+    assets.router,
+)
+
+
+def create_app(system_settings: Settings, system: System | None = None) -> FastAPI:
+    """The application. Without a `system` it opens its own when it starts and closes it when it stops."""
+    measurements = Measurements(running_commit(system_settings))
+    app = FastAPI(
+        title="Holdfast",
+        version=__version__,
+        summary="Takes bookings and their payments and never lets the two drift apart.",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,  # web/docs.py serves it
+        lifespan=lambda app: _running(app, system_settings, system),
+        middleware=[
+            Middleware(AccessLog, measurements=measurements),
+            Middleware(SecurityHeaders, settings=system_settings),
+            Middleware(RequestLimits, rate_limit_per_minute=system_settings.rate_limit_per_minute),
+            Middleware(SameOriginForms, settings=system_settings),
+        ],
+    )
+    app.state.measurements = measurements
+    app.state.database_metrics = database_metrics
+    app.state.event_owners = EventOwners()
+    for router in ROUTERS:
+        app.include_router(router)
+    install_problem_handlers(app, problem_page)
+    describe(app)
+    return app
+
+
+def app_from_environment() -> FastAPI:
+    """What Granian loads in each of its processes. Raises SettingsWrong with every setting that needs attention."""
+    log_as_json()
+    return create_app(load_settings())
+
+
+@contextlib.asynccontextmanager
+async def _running(app: FastAPI, settings: Settings, given: System | None) -> AsyncIterator[None]:
+    async with contextlib.AsyncExitStack() as stack:
+        system = given or await stack.enter_async_context(open_system(settings, most_connections=CONNECTIONS))
+        app.state.system = system
+        app.state.live = LiveStreams(system)
+        app.state.started_at = await stack.enter_async_context(deployment(system, "web"))
+        yield
+        await app.state.live.close()

@@ -19,6 +19,7 @@ class Mailbox:
     """What arrived. The hooks answer in SMTP's words, or None for yes."""
 
     mails: list[EmailMessage] = field(default_factory=list)
+    raw: list[bytes] = field(default_factory=list)
     recipients: list[str] = field(default_factory=list)
     connections: int = 0
     on_mail: Callable[[str], str | None] = lambda address: None
@@ -62,6 +63,7 @@ class Mailbox:
         mail = message_from_bytes(envelope.content, policy=SMTPUTF8)
         assert isinstance(mail, EmailMessage)
         self.mails.append(mail)
+        self.raw.append(envelope.content)
         self.recipients += envelope.rcpt_tos
         if self.lose_connection_after_data or self.close_after_each:
             lost = self.lose_connection_after_data > 0
@@ -77,20 +79,22 @@ class Mailbox:
     ) -> AuthResult:
         login, password = data.login.decode(), data.password.decode()
         self.logins.append((login, password))
-        return AuthResult(success=password == self.password)
+        right = password == self.password
+        return AuthResult(success=right, handled=False)
 
 
 class Server(Controller):
     """aiosmtpd in a thread of its own, on a free port."""
 
     def __init__(self, mailbox: Mailbox, **options: Any) -> None:
-        super().__init__(mailbox, hostname="127.0.0.1", port=0, enable_SMTPUTF8=True, **options)
+        international = options.pop("international", True)
+        super().__init__(mailbox, hostname="127.0.0.1", port=0, enable_SMTPUTF8=international, **options)
 
     def _trigger_server(self) -> None:
         # The port is only known now; the controller wants to greet it before `start` returns.
-        assert self.server is not None
-        self.port = self.server.sockets[0].getsockname()[1]
-        super()._trigger_server()
+        listening: Any = self.server
+        self.port = listening.sockets[0].getsockname()[1]
+        super()._trigger_server()  # type: ignore[no-untyped-call]
 
     def stop(self, no_assert: bool = False) -> None:
         with suppress(Exception):

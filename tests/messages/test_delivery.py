@@ -14,6 +14,7 @@ from holdfast.errors import Conflict, NotFound, ValidationFailed
 from holdfast.ids import booking_token
 from holdfast.messages import actions, store
 from holdfast.messages.jobs import LEASE_S, send_due
+from holdfast.messages.rules import Verdict
 from tests.messages.conftest import OpenOutbox, Outbox
 from tests.messages.server import Mailbox, Server, text_of
 
@@ -65,12 +66,15 @@ async def test_what_was_rolled_back_is_not_mailed(outbox: Outbox, mailbox: Mailb
     await send_due(outbox.system)
 
     class GaveUp(Exception):
-        pass
+        """Something later in the transaction went wrong."""
 
-    with pytest.raises(GaveUp):
+    async def cancel_and_fail() -> None:
         async with outbox.system.database.transaction() as conn:
             await outbox.enqueue(conn, booking, "booking_cancelled")
             raise GaveUp
+
+    with pytest.raises(GaveUp):
+        await cancel_and_fail()
     assert await send_due(outbox.system) == 0
     assert len(mailbox.mails) == 1
 
@@ -190,7 +194,7 @@ async def test_a_complaint_about_us_is_never_the_messages_fault(
 
 async def test_a_wrong_password(open_outbox: OpenOutbox, mailbox: Mailbox) -> None:
     mailbox.password = "p@ss/word"
-    server = Server(mailbox, authenticator=mailbox.authenticate, auth_require_tls=False, auth_required=True)
+    server = Server(mailbox, authenticator=mailbox.authenticate, auth_require_tls=False)
     server.start()
     try:
         async with open_outbox(f"smtp://us%40book.example:wrong@127.0.0.1:{server.port}") as wrong:
@@ -280,7 +284,7 @@ async def test_a_worker_that_comes_back_late_does_not_undo_what_another_did(
     )
     outbox.clock.advance(seconds=LEASE_S)
     await send_due(outbox.system)
-    failure = actions.Failure(actions.Verdict.REFUSED, "recipient", "550 no")
+    failure = actions.Failure(Verdict.REFUSED, "recipient", "550 no")
     async with outbox.system.database.transaction() as conn:
         await actions.record_failure(conn, outbox.system.ids, outbox.clock.now(), stale, failure)
     assert (await outbox.message(booking["message_id"]))["status"] == "sent"

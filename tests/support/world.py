@@ -125,7 +125,7 @@ async def hold(
 
 async def pay(conn: Connection, now: datetime, booking: dict[str, Any]) -> str:
     """The money came, and the booking is confirmed. Says the payment's id."""
-    payment_id = booking["order_id"].replace("ord", "pay")
+    payment_id = str(booking["order_id"]).replace("ord", "pay")
     await conn.execute(
         """INSERT INTO payments (payment_id, order_id, attempt_id, tenant_id, purpose, payment_intent_id, amount, captured,
                                  currency, card_brand, card_last4, charged_at, recorded_at, found_by)

@@ -198,9 +198,9 @@ async def _tell_of_configuration(
     conn: Connection, ids: Ids, now: datetime, claim: Claim, failure: Failure
 ) -> None:
     # A refused sender may be one tenant's own address; everything else concerns the installation.
-    of_tenant = failure.stage in {"sender", "render"}
+    of_tenant = failure.stage in {"sender", "compose"}
     words = {
-        "render": "A message cannot be put into words",
+        "compose": "A message cannot be put into words",
         "auth": "The mail server refuses our log-in (SMTP_URL)",
         "sender": "The mail server refuses our sender address (MAIL_FROM or the tenant's own)",
         "tls": "No secure connection to the mail server is possible (SMTP_URL)",

@@ -115,7 +115,7 @@ class Batch:
             rendered = self._rendered(row)
         except Exception as problem:  # a template that does not fit must not hold up everybody else's mail
             log.exception("message_not_rendered", message_id=claim.message_id, kind=claim.kind)
-            await self._failed(claim, Failure(Verdict.CONFIGURATION, "render", type(problem).__name__))
+            await self._failed(claim, Failure(Verdict.CONFIGURATION, "compose", type(problem).__name__))
             return
         try:
             await self._connection.send(rendered.mail)

@@ -78,7 +78,7 @@ def render(row: dict[str, Any], *, public_url: str, secret_key: str, now: dateti
 def message_id_header(message_id: str, public_url: str) -> str:
     """Derived, so that every try of a message carries the same one and a second copy can be recognised."""
     host = urlsplit(public_url).hostname or "localhost"
-    return f"<{message_id}@{host.replace(':', '.')}>"
+    return f"<{message_id}@{f'[IPv6:{host}]' if ':' in host else host}>"
 
 
 def _attachments(row: dict[str, Any], link: str, now: datetime) -> tuple[Attachment, ...]:

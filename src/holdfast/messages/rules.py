@@ -1,13 +1,16 @@
 """What a failed delivery means, and when it is tried again. Pure: the time, the tries and the chance come in
 as arguments.
 
-    how it failed                                              verdict         what follows no answer,
-    connection lost (also after DATA)               UNREACHABLE     again, from 5 s up to 5 min 4xx, a full
-    mailbox (x.2.2)                                DEFERRED        again, from 1 min up to 30 min 5xx about
-    this recipient or this mail                      REFUSED         failed at once, task `undeliverable` 5xx
-    about us: greeting, TLS, log-in, sender, relaying;     CONFIGURATION   again, from 1 min up to 10 min, and
-    a task a setting is missing                                                       `mail_configuration`;
-    the message is innocent
+    how it failed                                          verdict        what follows
+
+    no answer, connection lost (also after DATA)           UNREACHABLE    again, after 5 s to 5 min
+
+    4xx, a full mailbox (x.2.2)                            DEFERRED       again, after 1 to 30 min
+
+    5xx about this recipient or this mail                  REFUSED        failed at once, task `undeliverable`
+
+    5xx about us: greeting, log-in, sender, relaying;      CONFIGURATION  again, after 1 to 10 min, and a task
+    no TLS, a setting is missing, no words can be found                   `mail_configuration`
 
 A message is given up 24 h after its first UNREACHABLE or DEFERRED try, and 7 days after its first
 CONFIGURATION try: the person who has to mend that may be away for a long weekend.
@@ -54,7 +57,7 @@ GIVE_UP_AFTER = {
 JITTER_FROM = 0.5
 
 # How far a mail came when the answer is about us, whatever the recipient.
-ABOUT_US = frozenset({"settings", "connect", "tls", "auth", "sender"})
+ABOUT_US = frozenset({"connect", "auth", "sender"})
 TOO_LARGE = 552
 ENHANCED = re.compile(r"\b[245]\.(\d{1,3})\.(\d{1,3})\b")  # RFC 3463
 RELAYING = re.compile(r"\brelay", re.IGNORECASE)
@@ -64,7 +67,7 @@ AUTHENTICATE = frozenset({530, 534, 535, 538})
 def verdict(stage: str, code: int | None, reply: str) -> Verdict:
     """What an undelivered mail's failure means: `stage` is how far it came (senders/mail.py), `code` SMTP's
     answer or None when there was none, `reply` the words of the server."""
-    if stage in {"settings", "tls"}:
+    if stage in {"settings", "tls", "compose"}:
         return Verdict.CONFIGURATION
     if code is None:
         return Verdict.UNREACHABLE

@@ -52,8 +52,8 @@ class OutgoingMail:
 
 
 class MailError(Exception):
-    """`stage` is how far it came: settings, connect, tls, auth, sender, recipient, data. `code` is SMTP's,
-    None when there was no answer. `reply` is what the server said, without addresses."""
+    """`stage` is how far it came: settings, compose, connect, tls, auth, sender, recipient, data. `code` is
+    SMTP's, None when there was no answer. `reply` is what the server said, without addresses."""
 
     def __init__(self, stage: str, code: int | None, reply: str) -> None:
         self.stage = stage
@@ -131,7 +131,9 @@ def _headers(message: EmailMessage, mail: OutgoingMail, from_address: str, recip
 
 
 def _mailbox(name: str, address: str) -> Address:
-    return Address(display_name=one_line(name, 80), addr_spec=address)
+    # By its two halves: given whole, an address with letters beyond ASCII is taken for a defect.
+    local, _, domain = address.rpartition("@")
+    return Address(display_name=one_line(name, 80), username=local, domain=domain)
 
 
 def _inline(html: object, attachment: Attachment) -> None:

@@ -111,7 +111,7 @@ class SmtpBatch:
             raise MailDeferred("settings", None, "SMTP_URL is not set")
         sender = self._sender_of(mail)
         recipient = wire_address(mail.to_address)
-        content = as_bytes(mail, sender)
+        content = _composed(mail, sender)
         try:
             async with asyncio.timeout(self._timeout_s):
                 await self._deliver(self._server, sender, recipient, content)
@@ -123,10 +123,12 @@ class SmtpBatch:
             raise MailDeferred(
                 "tls", None, f"no secure connection: {problem.reason or 'TLS failed'}"
             ) from None
-        except (aiosmtplib.SMTPException, OSError) as problem:
+        except (
+            Exception
+        ) as problem:  # also a mistake of ours or the library's: no mail may hold up the others
             self._drop()
-            raise MailDeferred(self._stage, None, _in_words(problem)) from None
-        except BaseException:
+            raise MailDeferred(self._stage, None, _in_words(problem)) from problem
+        except BaseException:  # told to stop
             self._drop()
             raise
 
@@ -169,7 +171,7 @@ class SmtpBatch:
                 if isinstance(problem, aiosmtplib.SMTPSenderRefused) and problem.code != CLOSING:
                     raise
                 self._drop()
-        client = await self._connected(server)
+        client = await self._connected(server, sender)
         await self._mail_from_command(client, sender, size, international)
         return client
 
@@ -187,7 +189,7 @@ class SmtpBatch:
         self._stage = "sender"
         await client.mail(sender, options=options, encoding="utf-8" if international else "ascii")
 
-    async def _connected(self, server: SmtpServer) -> aiosmtplib.SMTP:
+    async def _connected(self, server: SmtpServer, sender: str) -> aiosmtplib.SMTP:
         self._stage = "connect"
         client = aiosmtplib.SMTP(
             hostname=server.host,
@@ -197,7 +199,7 @@ class SmtpBatch:
             # A mail server on this machine has a certificate of its own making; nobody sits in between.
             validate_certs=not server.is_this_machine,
             # The name we greet with. Asking the resolver for our own may take long where there is no DNS.
-            local_hostname=self._mail_from.rpartition("@")[2].encode("idna").decode() or "localhost",
+            local_hostname=sender.rpartition("@")[2],
             timeout=self._timeout_s,
         )
         self._client = client
@@ -239,6 +241,17 @@ class SmtpBatch:
             client.close()
 
 
+def _composed(mail: OutgoingMail, sender: str) -> bytes:
+    try:
+        return as_bytes(mail, sender)
+    except MailError:
+        raise
+    except Exception as problem:  # the standard library's parsers raise many kinds
+        raise MailDeferred(
+            "compose", None, f"the mail cannot be composed: {type(problem).__name__}"
+        ) from problem
+
+
 def _from_answer(stage: str, answer: aiosmtplib.SMTPResponseException) -> MailError:
     kind = MailRefused if 500 <= answer.code < 600 else MailDeferred
     return kind(stage, answer.code if answer.code > 0 else None, answer.message)
@@ -251,4 +264,4 @@ def _in_words(problem: BaseException) -> str:
         return "the mail server closed the connection"
     if isinstance(problem, aiosmtplib.SMTPConnectError | OSError):
         return "the mail server cannot be reached"
-    return f"{type(problem).__name__}: {problem}"
+    return type(problem).__name__

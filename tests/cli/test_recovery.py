@@ -45,7 +45,7 @@ def test_what_cannot_be_meant_is_misuse(holdfast: Holdfast, arguments: tuple[str
 
 def test_replaying_nothing_is_fine(holdfast: Holdfast) -> None:
     ran = holdfast("replay", "--failed", "--json")
-    assert (ran.code, ran.json) == (0, {"replayed": 0})
+    assert (ran.code, ran.json) == (0, {"replayed": 0, "event_ids": [], "unknown": []})
 
 
 def test_availability_of_an_empty_house_is_right(holdfast: Holdfast) -> None:

@@ -94,10 +94,8 @@ def load_application(_target: str) -> Any:
     """Runs in each process that answers, which must not outlive the one that started it and keep the port."""
     from holdfast.app import app_from_environment
     from holdfast.cli.lifeline import die_with_parent
-    from holdfast.cli.logs import log_as_json
 
     die_with_parent(int(os.environ[PARENT_VARIABLE]))
-    log_as_json()
     return app_from_environment()
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from holdfast.cli.options import OPERATOR, Json
-from holdfast.cli.output import console, print_json
+from holdfast.cli.output import console, note, print_json
 from holdfast.cli.runtime import run_with_system
 from holdfast.errors import ValidationFailed
 
@@ -46,6 +46,8 @@ def recover(
     else:
         booking = f" Booking {found.reference} ({found.booking_id})." if found.booking_id else ""
         console().print(f"{_in_words(found.result)}{booking}", markup=False)
+        if found.why:
+            console().print(f"  Why: {found.why}", markup=False)
         for repair in found.repairs:
             console().print(f"  - {repair}", markup=False)
     if found.result == "unexplained":
@@ -114,7 +116,7 @@ def replay(
 
     Examples: holdfast replay --failed · holdfast replay --since 2h · holdfast replay evt_1Qx
     """
-    from holdfast.stripe_gateway.inbox import replay as again
+    from holdfast.inbox.actions import replay as make_due
 
     if not (event_ids or failed or since):
         raise ValidationFailed("Say which events: their ids, --failed, or --since T.")
@@ -122,12 +124,20 @@ def replay(
     if wrong:
         raise ValidationFailed(f"{wrong[0]} is not an event's id (evt_…).")
 
-    async def work(system: System) -> int:
+    async def work(system: System) -> list[str]:
         moment = moment_of(since, system.clock.now()) if since else None
-        return await again(system, ids=event_ids or [], failed=failed, since=moment)
+        return await make_due(system, event_ids=event_ids or None, failed=failed, since=moment)
 
-    count = run_with_system(context, work)
-    print_json({"replayed": count}) if json else console().print(f"{count} events handled again.")
+    due = run_with_system(context, work)
+    unknown = sorted(set(event_ids or []) - set(due))
+    if json:
+        print_json({"replayed": len(due), "event_ids": due, "unknown": unknown})
+    else:
+        console().print(f"{len(due)} events are due again; a running worker handles them now.")
+        for event_id in unknown:
+            note(f"{event_id} is not in the inbox: Stripe never sent it here.")
+    if unknown:
+        raise typer.Exit(1)
 
 
 def moment_of(text: str, now: datetime) -> datetime:

@@ -15,6 +15,7 @@ from holdfast.money import formatted
 
 LIVE = ("pending", "requested", "confirmed", "in_progress", "completed")
 PAID_FOR = ("confirmed", "in_progress", "completed", "no_show")
+IN_HAND = (*PAID_FOR, "stuck")  # what may keep its money: it is served, or a person is asked already
 OPEN_DISPUTE = ("warning_needs_response", "needs_response", "under_review", "warning_under_review")
 EVENT_LATE = timedelta(minutes=1)
 CONFIRMATION_LATE = timedelta(minutes=5)
@@ -61,7 +62,7 @@ def money_has_no_booking(ours: OurSide, stripe: StripeSide, _: datetime) -> Iter
                 f"Stripe has {sum_paid} for this order and we have not recorded it.",
                 f"holdfast recover {handle}",
             )
-        elif ours.order["status"] not in PAID_FOR and not _goes_back(ours, attempt_id):
+        elif ours.order["status"] not in IN_HAND and not _goes_back(ours, attempt_id):
             yield Finding(
                 "paid_not_booked",
                 f"Stripe has {sum_paid}, but the order is {ours.order['status']} and no refund is on its way.",
@@ -75,7 +76,7 @@ def money_kept_for_nothing(ours: OurSide, stripe: StripeSide, _: datetime) -> It
         known = stripe.get(payment["attempt_id"])
         if known is not None and known.known:
             continue
-        lost = ours.order["status"] not in (*PAID_FOR, "cancelled") or payment["purpose"] == "returned"
+        lost = ours.order["status"] not in (*IN_HAND, "cancelled") or payment["purpose"] == "returned"
         if payment["captured"] > 0 and lost and not _goes_back(ours, payment["attempt_id"]):
             sum_paid = formatted(payment["captured"], payment["currency"])
             yield Finding(

@@ -1,0 +1,49 @@
+"""The story in the order of time, and both sides of the money."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from holdfast.diagnosis.story import StripeObject, comparisons_of, entries_of, in_words
+from tests.diagnosis import rows
+from tests.diagnosis.rows import ATTEMPT, BEFORE
+
+
+@given(st.permutations(range(6)))
+def test_entries_come_in_the_order_of_time(minutes: list[int]) -> None:
+    timeline = [
+        {"at": BEFORE + timedelta(minutes=m), "actor": "worker", "what": f"step {m}", "detail": {}}
+        for m in minutes
+    ]
+    found = entries_of(replace(rows.healthy(), timeline=timeline), {})
+    assert [entry.at for entry in found] == sorted(entry.at for entry in found)
+
+
+def test_both_books_are_told_of() -> None:
+    found = entries_of(rows.healthy(), {ATTEMPT: rows.paid()})
+    assert {entry.side for entry in found} == {"ours", "stripe"}
+    assert any("charge ch_1 paid" in entry.what for entry in found)
+    assert any("payment pi_1 of £170.00 recorded, visa …4242" in entry.what for entry in found)
+
+
+def test_the_two_sides_agree_or_not_and_silence_is_neither() -> None:
+    ours = rows.healthy()
+    assert [pair.agree for pair in comparisons_of(ours, {ATTEMPT: rows.paid()})] == [True]
+    assert [pair.agree for pair in comparisons_of(ours, {ATTEMPT: rows.unpaid()})] == [False]
+    assert [pair.agree for pair in comparisons_of(ours, {ATTEMPT: StripeObject(known=False)})] == [False]
+    assert [pair.agree for pair in comparisons_of(ours, {})] == [None]
+
+
+def test_completed_without_money_yet_is_not_paid() -> None:
+    """F18: a slow method completes the session first and pays later, or never."""
+    known = rows.paid(payment_status="unpaid")
+    assert not known.is_paid
+    assert in_words(known) == "complete, £170.00, not paid"
+
+
+def test_nothing_to_pay_counts_as_paid() -> None:
+    assert rows.paid(payment_status="no_payment_required", amount_total=0).is_paid

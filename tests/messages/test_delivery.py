@@ -13,7 +13,7 @@ import pytest
 from holdfast.errors import Conflict, NotFound, ValidationFailed
 from holdfast.ids import booking_token
 from holdfast.messages import actions, store
-from holdfast.messages.jobs import LEASE_S, send_due
+from holdfast.messages.jobs import LANES, LEASE_S, send_due
 from holdfast.messages.rules import Verdict
 from tests.messages.conftest import OpenOutbox, Outbox
 from tests.messages.server import Mailbox, Server, text_of
@@ -322,9 +322,17 @@ async def test_a_batch_uses_one_connection(outbox: Outbox, mailbox: Mailbox) -> 
     mailbox.on_recipient = lambda address: "550 5.1.1 no" if address.startswith("guest2") else None
     for number in range(6):
         await outbox.confirmed(email=f"guest{number}@example.com")
-    await send_due(outbox.system, limit=3)
+    await send_due(outbox.system)
     assert len(mailbox.mails) == 5
     assert mailbox.connections == 1
+
+
+async def test_many_mails_share_a_few_connections(outbox: Outbox, mailbox: Mailbox) -> None:
+    for number in range(24):
+        await outbox.confirmed(email=f"guest{number}@example.com")
+    assert await send_due(outbox.system, limit=3) == 24
+    assert len(set(mailbox.recipients)) == len(mailbox.recipients) == 24
+    assert 1 < mailbox.connections <= 1 + LANES
 
 
 async def test_a_server_that_closes_after_each_mail_costs_nothing_but_connections(

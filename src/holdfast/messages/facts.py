@@ -125,5 +125,5 @@ def _worded(lines: list[dict[str, Any]], currency: str, locale: str) -> list[dic
 
 def _returned(row: dict[str, Any], params: dict[str, Any], locale: str) -> str:
     """The sum that goes back: what the cause said, else what is on its way for this order. Empty: nothing."""
-    amount = params.get("amount", row["refunded"])
+    amount = params.get("amount", params.get("refund_amount", row["refunded"]))
     return formatted(amount, params.get("currency") or row["currency"], locale) if amount else ""

@@ -7,6 +7,7 @@ run.
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import structlog
@@ -23,7 +24,8 @@ from holdfast.system import System
 LEASE_S = 60
 # A send may take SEND_TIMEOUT_S: what could outlive its lease is not begun.
 LEASE_NEEDED_S = 30
-MOST_BATCHES = 50
+MOST_BATCHES = 50  # of a lane in one run
+LANES = 4
 # After one of these the other mails of the batch would only fail in the same way.
 OF_THE_SERVER = frozenset({"connect", "tls", "auth", "settings"})
 
@@ -31,21 +33,37 @@ log = structlog.get_logger()
 
 
 async def send_due(system: System, limit: int = 20) -> int:
-    """Sends what is due, `limit` at a time over one connection; says how many messages were dealt with.
-    Raises only DatabaseUnavailable."""
+    """Sends what is due, `limit` at a time over one connection; says how many messages were dealt with. When
+    there is more, several connections share the work: most of the time of a mail is waiting for the server's
+    answers. Raises only DatabaseUnavailable."""
     if system.mail.missing:
         await _wait_for_settings(system, system.mail.missing)
         return 0
+    done, more = await _lane(system, limit, 1)
+    if more:
+        lanes = await asyncio.gather(
+            *(_lane(system, limit, MOST_BATCHES) for _ in range(LANES)), return_exceptions=True
+        )
+        for lane in lanes:
+            if isinstance(lane, BaseException):
+                raise lane
+            done += lane[0]
+    return done
+
+
+async def _lane(system: System, limit: int, most_batches: int) -> tuple[int, bool]:
+    """Batch after batch over one connection: how many messages, and whether there may be more that can
+    leave."""
     done = 0
     async with system.mail.batch() as connection:
-        for _ in range(MOST_BATCHES):
+        for _ in range(most_batches):
             claims = await _claim(system, limit)
             batch = Batch(system, connection, claims)
             await batch.work()
             done += batch.done
             if len(claims) < limit or batch.server_fails:
-                break
-    return done
+                return done, False
+    return done, True
 
 
 async def _claim(system: System, limit: int) -> list[Claim]:

@@ -1,11 +1,10 @@
 """Turns a message's row into the mail that leaves: words, HTML, QR code, calendar file.
 
 Kinds and what their `params` may hold (all optional):
-    booking_confirmed   nothing
-    booking_moved       (the new time and place are the offering's)
-    booking_cancelled   amount, currency: what is refunded; unset: what the order's refunds say; 0: nothing
-    payment_failed      (whether the seats are still held is read from the booking)
-    money_returned      amount, currency, why: "late", "surplus" or "cancelled"
+    booking_confirmed   nothing booking_moved       (the new time and place are the offering's)
+    booking_cancelled   refund_amount, currency: what is refunded, 0: nothing; unset: what the order's refunds
+    say payment_failed      (whether the seats are still held is read from the booking) money_returned
+    amount, currency, why: "late", "surplus" or "cancelled"
 """
 
 from __future__ import annotations

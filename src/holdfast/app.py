@@ -15,22 +15,30 @@ from starlette.middleware import Middleware
 
 from holdfast import __version__
 from holdfast.bookings import api as bookings_api
+from holdfast.bookings import pages as bookings_pages
 from holdfast.catalog import api as catalog_api
+from holdfast.catalog import pages as catalog_pages
+from holdfast.catalog import staff_pages as catalog_staff_pages
 from holdfast.catalog.owners import EventOwners
+from holdfast.cli.logs import log_as_json
+from holdfast.inbox import staff_pages as inbox_staff_pages
+from holdfast.inbox.receive import Receiver
 from holdfast.laws import api as laws_api
+from holdfast.laws import staff_pages as laws_staff_pages
 from holdfast.laws.metrics import database_metrics
 from holdfast.payments import api as payments_api
 from holdfast.settings import Settings, load_settings
 from holdfast.system import System, open_system
 from holdfast.tasks import api as tasks_api
+from holdfast.tasks import staff_pages as tasks_staff_pages
 from holdfast.tenants import api as tenants_api
 from holdfast.version import running_commit
 from holdfast.web import assets, docs, health
+from holdfast.web import staff_pages as sign_in_pages
 from holdfast.web.access_log import AccessLog
 from holdfast.web.deployments import deployment
 from holdfast.web.limits import RequestLimits
 from holdfast.web.live import LiveStreams
-from holdfast.cli.logs import log_as_json
 from holdfast.web.measurements import Measurements
 from holdfast.web.openapi import describe
 from holdfast.web.problem_page import problem_page
@@ -49,6 +57,13 @@ ROUTERS: tuple[APIRouter, ...] = (
     health.router,
     docs.router,
     assets.router,
+    catalog_pages.router,
+    bookings_pages.router,
+    sign_in_pages.router,
+    catalog_staff_pages.router,
+    inbox_staff_pages.router,
+    laws_staff_pages.router,
+    tasks_staff_pages.router,
 )
 
 
@@ -89,9 +104,12 @@ def app_from_environment() -> FastAPI:
 @contextlib.asynccontextmanager
 async def _running(app: FastAPI, settings: Settings, given: System | None) -> AsyncIterator[None]:
     async with contextlib.AsyncExitStack() as stack:
-        system = given or await stack.enter_async_context(open_system(settings, most_connections=CONNECTIONS))
+        system = given
+        if system is None:
+            system = await stack.enter_async_context(open_system(settings, most_connections=CONNECTIONS))
         app.state.system = system
         app.state.live = LiveStreams(system)
+        app.state.receiver = Receiver(system)
         app.state.started_at = await stack.enter_async_context(deployment(system, "web"))
         yield
         await app.state.live.close()

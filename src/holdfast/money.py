@@ -46,7 +46,11 @@ def formatted(amount: int, currency: str, locale: str = "en_GB") -> str:
     """As a customer reads it: £12.50, 12,50 €, ¥1,250."""
     digits = exponent(currency)
     value = to_decimal(amount, currency)
-    return format_currency(value, currency, locale=locale, decimal_quantization=digits != 2) if digits == 2 else _odd(value, currency, locale, digits)
+    return (
+        format_currency(value, currency, locale=locale, decimal_quantization=digits != 2)
+        if digits == 2
+        else _odd(value, currency, locale, digits)
+    )
 
 
 def _odd(value: Decimal, currency: str, locale: str, digits: int) -> str:

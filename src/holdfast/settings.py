@@ -11,7 +11,15 @@ from urllib.parse import urlsplit
 from holdfast.errors import SettingsWrong
 
 SECRET = frozenset(
-    {"database_url", "secret_key", "stripe_secret_key", "stripe_webhook_secret", "cron_secret", "smtp_url", "twilio_auth_token"}
+    {
+        "database_url",
+        "secret_key",
+        "stripe_secret_key",
+        "stripe_webhook_secret",
+        "cron_secret",
+        "smtp_url",
+        "twilio_auth_token",
+    }
 )
 STRIPE_API = "https://api.stripe.com"
 
@@ -61,9 +69,14 @@ class Settings:
         return text
 
 
-def load_settings(environment: Mapping[str, str] | None = None, *, dotenv: Path | None = Path(".env")) -> Settings:
+def load_settings(
+    environment: Mapping[str, str] | None = None, *, dotenv: Path | None = Path(".env")
+) -> Settings:
     """Reads and checks them all. Raises SettingsWrong with one sentence for each that is missing or malformed."""
-    source = {**(_read_dotenv(dotenv) if dotenv else {}), **(os.environ if environment is None else environment)}
+    source = {
+        **(_read_dotenv(dotenv) if dotenv else {}),
+        **(os.environ if environment is None else environment),
+    }
     values: dict[str, object] = {}
     problems: list[str] = []
     for field in fields(Settings):
@@ -95,7 +108,9 @@ def missing_for_production(settings: Settings) -> list[str]:
 
 def _parsed(name: str, raw: str) -> object:
     if name in {"hold_minutes", "rate_limit_per_minute"}:
-        return _whole_number(raw, 1 if name == "hold_minutes" else 0, 1440 if name == "hold_minutes" else 1_000_000)
+        return _whole_number(
+            raw, 1 if name == "hold_minutes" else 0, 1440 if name == "hold_minutes" else 1_000_000
+        )
     if name == "holdfast_data":
         return Path(raw)
     if name == "stripe_webhook_secret":
@@ -118,7 +133,9 @@ def _whole_number(raw: str, low: int, high: int) -> int:
 def _address(raw: str, schemes: set[str], *, host_needed: bool = True) -> str:
     parts = urlsplit(raw)
     if parts.scheme not in schemes or (host_needed and not parts.hostname):
-        raise ValueError(f"must be an address that begins with {' or '.join(sorted(s + '://' for s in schemes))}")
+        raise ValueError(
+            f"must be an address that begins with {' or '.join(sorted(s + '://' for s in schemes))}"
+        )
     return raw.rstrip("/")
 
 
@@ -131,7 +148,9 @@ def _contradictions(settings: Settings) -> list[str]:
     if publishable and not publishable.startswith(("pk_test_", "pk_live_")):
         problems.append("STRIPE_PUBLISHABLE_KEY: must begin with pk_test_ or pk_live_")
     elif key and publishable and ("_live_" in key[:8]) != ("_live_" in publishable[:8]):
-        problems.append("STRIPE_PUBLISHABLE_KEY and STRIPE_SECRET_KEY: one is for test mode, the other for live mode")
+        problems.append(
+            "STRIPE_PUBLISHABLE_KEY and STRIPE_SECRET_KEY: one is for test mode, the other for live mode"
+        )
     if any(not secret.startswith("whsec_") for secret in settings.stripe_webhook_secret):
         problems.append("STRIPE_WEBHOOK_SECRET: each must begin with whsec_")
     if settings.secret_key and len(settings.secret_key) < 16:
@@ -142,5 +161,9 @@ def _contradictions(settings: Settings) -> list[str]:
 def _read_dotenv(path: Path) -> dict[str, str]:
     if not path.is_file():
         return {}
-    pairs = (line.split("=", 1) for line in path.read_text().splitlines() if "=" in line and not line.lstrip().startswith("#"))
+    pairs = (
+        line.split("=", 1)
+        for line in path.read_text().splitlines()
+        if "=" in line and not line.lstrip().startswith("#")
+    )
     return {name.strip().removeprefix("export "): value.strip().strip("\"'") for name, value in pairs}

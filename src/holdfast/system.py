@@ -41,7 +41,10 @@ async def open_system(
     if not settings.database_url:
         raise SettingsWrong("DATABASE_URL is not set and no embedded database was started.")
     clock = clock or SystemClock()
-    async with Database(settings.database_url, most_connections=most_connections) as database, Signals(database) as signals:
+    async with (
+        Database(settings.database_url, most_connections=most_connections) as database,
+        Signals(database) as signals,
+    ):
         yield System(
             settings=settings,
             clock=clock,

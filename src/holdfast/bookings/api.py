@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from holdfast.bookings import actions, store, views
 from holdfast.bookings import schemas as s
+from holdfast.catalog import store as catalog
 from holdfast.catalog.owners import EventOwners
 from holdfast.catalog.views import NO_EVENT
 from holdfast.customers.rules import normalised_email, normalised_phone
@@ -61,8 +62,8 @@ async def place_booking(
         hold = actions.HoldRequest(
             tenant_id=owner.tenant_id,
             offering_id=event_id,
-            units=[actions.UnitSeats(unit.unit_id, unit.seats) for unit in wanted.units],
-            menu=[actions.MenuQuantity(item.item_id, item.quantity) for item in wanted.menu],
+            units=tuple(actions.UnitSeats(unit.unit_id, unit.seats) for unit in wanted.units),
+            menu=tuple(actions.MenuQuantity(item.item_id, item.quantity) for item in wanted.menu),
             name=customer.name,
             email=email,
             phone=phone,
@@ -138,7 +139,8 @@ async def cancel_booking(
         preview = await actions.refund_preview(system, booking["booking_id"])
         return json_response({**head, "status": booking["status"], "refund": asdict(preview)})
     done = await actions.request_cancel(system, booking["booking_id"], actor)
-    return json_response({**head, **asdict(done)})
+    refund = {"amount": done.refund_amount, "currency": done.currency, "why": done.why}
+    return json_response({**head, "status": done.status, "refund": refund})
 
 
 @router.get(
@@ -209,7 +211,8 @@ async def refund_booking(
 )
 async def kitchen(event_id: EventIdInPath, system: TheSystem, key: DoorKey) -> Response:
     async def read(conn: Connection) -> dict[str, Any]:
-        if not await store.event_is_of_tenant(conn, event_id, key.tenant_id):
+        event = await catalog.event(conn, event_id)
+        if event is None or event["tenant_id"] != key.tenant_id:
             raise NotFound(NO_EVENT)
         return await views.kitchen_list(conn, key.tenant_id, event_id)
 
@@ -222,9 +225,7 @@ async def kitchen(event_id: EventIdInPath, system: TheSystem, key: DoorKey) -> R
     summary="Set every count of taken seats right, and say by how much it was wrong",
 )
 async def sync_all_availability(system: TheSystem, key: AdminKey) -> Response:
-    now = system.clock.now()
-    report = await system.database.run(lambda conn: actions.sync_all_availability(conn, now))
-    return json_response(asdict(report))
+    return json_response(asdict(await actions.sync_all_availability(system, key.tenant_id)))
 
 
 async def _guests_booking(system: System, reference: str, token: str) -> dict[str, Any]:

@@ -103,8 +103,8 @@ def _hold_request(evening: Evening, typed: Typed) -> actions.HoldRequest:
     return actions.HoldRequest(
         tenant_id=evening.event["tenant_id"],
         offering_id=evening.event["offering_id"],
-        units=[actions.UnitSeats(unit_id, seats) for unit_id, seats in sorted(typed.seats.items())],
-        menu=[actions.MenuQuantity(item_id, count) for item_id, count in sorted(typed.menu.items())],
+        units=tuple(actions.UnitSeats(unit_id, seats) for unit_id, seats in sorted(typed.seats.items())),
+        menu=tuple(actions.MenuQuantity(item_id, count) for item_id, count in sorted(typed.menu.items())),
         name=contact["name"],
         email=normalised_email(contact["email"]),
         phone=normalised_phone(phone, evening.tenant["region"]) if phone else None,

@@ -13,6 +13,8 @@ from holdfast.cli.runtime import run_with_system
 from holdfast.errors import ValidationFailed
 
 if TYPE_CHECKING:
+    from holdfast.bookings.actions import SyncReport
+    from holdfast.payments.recover import Recovered
     from holdfast.system import System
 
 UNITS_OF_AGE = {"m": "minutes", "h": "hours", "d": "days"}
@@ -37,7 +39,7 @@ def recover(
             f"{session_or_intent} is neither a session (cs_…) nor a payment intent (pi_…)."
         )
 
-    async def work(system: System) -> Any:
+    async def work(system: System) -> Recovered:
         return await bring_back(system, session_or_intent, OPERATOR)
 
     found = run_with_system(context, work)
@@ -69,9 +71,8 @@ def availability(context: typer.Context, json: Json = False) -> None:
     """Counts the seats of all live claims and sets each unit's count right; says by how much."""
     from holdfast.bookings.actions import sync_all_availability
 
-    async def work(system: System) -> Any:
-        async with system.database.transaction() as conn:
-            return await sync_all_availability(conn, system.clock.now())
+    async def work(system: System) -> SyncReport:
+        return await sync_all_availability(system)
 
     report = run_with_system(context, work)
     if json:
@@ -79,7 +80,8 @@ def availability(context: typer.Context, json: Json = False) -> None:
         return
     console().print(f"{report.checked} units checked, {report.corrected} corrected.")
     for correction in report.corrections:
-        console().print(f"  - {correction}", markup=False)
+        unit, before, after = (correction[name] for name in ("unit_id", "before", "after"))
+        console().print(f"  - unit {unit}: {before} taken by the count, {after} in truth")
 
 
 @fix.command("missing-bookings")
@@ -89,10 +91,10 @@ def missing_bookings(
     json: Json = False,
 ) -> None:
     """Gives every live order that has no booking its booking. Exit 1 when one could not be given."""
-    from holdfast.bookings.actions import fix_missing_booking_records
+    from holdfast.bookings.records import fix_missing_booking_records
 
     async def work(system: System) -> Any:
-        return await fix_missing_booking_records(system, **({"order_id": order} if order else {}))
+        return await fix_missing_booking_records(system, order)
 
     report = run_with_system(context, work)
     print_json(report) if json else console().print(str(report), markup=False)

@@ -9,9 +9,9 @@ from pydantic import BaseModel, Field, model_validator
 from starlette.responses import Response
 
 from holdfast.errors import NotFound
+from holdfast.inbox import actions as inbox
+from holdfast.inbox.receive import Receiver
 from holdfast.payments import recover as recovery
-from holdfast.stripe_gateway import inbox
-from holdfast.system import System
 from holdfast.web.answers import json_response, problems
 from holdfast.web.dependencies import ApiKey, TheSystem, require_key
 from holdfast.web.fields import Line, Moment, RequestBody
@@ -26,8 +26,8 @@ AdminKey = Annotated[ApiKey, Depends(require_key("admin"))]
 
 async def receive_webhook(request: Request) -> Response:
     """Plain ASGI, for speed: raw bytes in, stored, a fixed answer out. Nothing is parsed before its signature is checked."""
-    system: System = request.app.state.system
-    received = await inbox.receive(system, await request.body(), request.headers.get("stripe-signature"))
+    receiver: Receiver = request.app.state.receiver
+    received = await receiver.receive(await request.body(), request.headers.get("stripe-signature"))
     return Response(AGAIN if received.duplicate else FIRST_TIME, media_type="application/json")
 
 
@@ -65,6 +65,7 @@ class Replay(RequestBody):
 
 class Replayed(BaseModel):
     replayed: int
+    event_ids: list[str]
 
 
 @router.post(
@@ -74,7 +75,7 @@ class Replayed(BaseModel):
     summary="A payment without its booking: look at Stripe and put it right",
 )
 async def recover_booking(wanted: Recover, system: TheSystem, key: AdminKey) -> Response:
-    found = await recovery.recover(system, wanted.session_id, key.actor)
+    found = await recovery.recover(system, wanted.session_id, key.actor, key.tenant_id)
     return json_response(
         {
             "result": found.result,
@@ -92,7 +93,9 @@ async def recover_booking(wanted: Recover, system: TheSystem, key: AdminKey) -> 
     summary="Webhook events again: by id, those that failed, or all since a time",
 )
 async def replay_events(wanted: Replay, system: TheSystem, key: AdminKey) -> Response:
-    replayed = await inbox.replay(system, wanted.event_ids, failed=wanted.failed, since=wanted.since)
-    if wanted.event_ids and replayed == 0:
+    due = await inbox.replay(
+        system, event_ids=wanted.event_ids or None, failed=wanted.failed, since=wanted.since
+    )
+    if wanted.event_ids and not due:
         raise NotFound("None of these events was ever received.")
-    return json_response({"replayed": replayed})
+    return json_response({"replayed": len(due), "event_ids": due})

@@ -27,7 +27,9 @@ LIST_PAGE = 100
 class StripeGateway(Protocol):
     """What Holdfast asks of Stripe. Nothing here is called inside a transaction (rule 5)."""
 
-    async def create_checkout_session(self, params: Mapping[str, Any], idempotency_key: str) -> StripeObject: ...
+    async def create_checkout_session(
+        self, params: Mapping[str, Any], idempotency_key: str
+    ) -> StripeObject: ...
 
     async def expire_checkout_session(self, session_id: str) -> StripeObject:
         """The expired session. StripeRefused when it is no longer open: somebody may have paid, read it again."""
@@ -45,6 +47,10 @@ class StripeGateway(Protocol):
 
     async def charge(self, charge_id: str) -> StripeObject: ...
 
+    async def refund(self, refund_id: str) -> StripeObject: ...
+
+    async def dispute(self, dispute_id: str) -> StripeObject: ...
+
     async def refunds_of(self, payment_intent_id: str) -> list[StripeObject]: ...
 
     async def disputes_of(self, payment_intent_id: str) -> list[StripeObject]: ...
@@ -52,6 +58,10 @@ class StripeGateway(Protocol):
     async def create_refund(self, params: Mapping[str, Any], idempotency_key: str) -> StripeObject: ...
 
     async def event(self, event_id: str) -> StripeObject: ...
+
+    async def webhook_endpoints(self) -> list[StripeObject]:
+        """All endpoints of the account in the key's mode, for the audit (rule 14)."""
+        ...
 
     async def account(self) -> StripeObject: ...
 
@@ -67,22 +77,34 @@ class SdkGateway:
         self.writes = 0
 
     async def create_checkout_session(self, params: Mapping[str, Any], idempotency_key: str) -> StripeObject:
-        return await self._write(self._v1.checkout.sessions.create_async(params=dict(params), options=_key(idempotency_key)))
+        return await self._write(
+            self._v1.checkout.sessions.create_async(params=dict(params), options=_key(idempotency_key))
+        )
 
     async def expire_checkout_session(self, session_id: str) -> StripeObject:
         return await self._write(self._v1.checkout.sessions.expire_async(session_id))
 
     async def checkout_session(self, session_id: str) -> StripeObject:
-        return await self._read(self._v1.checkout.sessions.retrieve_async(session_id, params={"expand": SESSION_EXPANSIONS}))
+        return await self._read(
+            self._v1.checkout.sessions.retrieve_async(session_id, params={"expand": SESSION_EXPANSIONS})
+        )
 
     async def checkout_sessions(self, **filters: Any) -> list[StripeObject]:
         return await self._all(self._v1.checkout.sessions.list_async, filters)
 
     async def payment_intent(self, payment_intent_id: str) -> StripeObject:
-        return await self._read(self._v1.payment_intents.retrieve_async(payment_intent_id, params={"expand": INTENT_EXPANSIONS}))
+        return await self._read(
+            self._v1.payment_intents.retrieve_async(payment_intent_id, params={"expand": INTENT_EXPANSIONS})
+        )
 
     async def charge(self, charge_id: str) -> StripeObject:
         return await self._read(self._v1.charges.retrieve_async(charge_id))
+
+    async def refund(self, refund_id: str) -> StripeObject:
+        return await self._read(self._v1.refunds.retrieve_async(refund_id))
+
+    async def dispute(self, dispute_id: str) -> StripeObject:
+        return await self._read(self._v1.disputes.retrieve_async(dispute_id))
 
     async def refunds_of(self, payment_intent_id: str) -> list[StripeObject]:
         return await self._all(self._v1.refunds.list_async, {"payment_intent": payment_intent_id})
@@ -91,10 +113,15 @@ class SdkGateway:
         return await self._all(self._v1.disputes.list_async, {"payment_intent": payment_intent_id})
 
     async def create_refund(self, params: Mapping[str, Any], idempotency_key: str) -> StripeObject:
-        return await self._write(self._v1.refunds.create_async(params=dict(params), options=_key(idempotency_key)))
+        return await self._write(
+            self._v1.refunds.create_async(params=dict(params), options=_key(idempotency_key))
+        )
 
     async def event(self, event_id: str) -> StripeObject:
         return await self._read(self._v1.events.retrieve_async(event_id))
+
+    async def webhook_endpoints(self) -> list[StripeObject]:
+        return await self._all(self._v1.webhook_endpoints.list_async, {})
 
     async def account(self) -> StripeObject:
         return await self._read(self._v1.accounts.retrieve_current_async())
@@ -107,7 +134,9 @@ class SdkGateway:
 
     def _build(self) -> stripe.StripeClient:
         if not self._key:
-            raise SettingsWrong("STRIPE_SECRET_KEY is not set: without it no money can be taken and none can be looked up.")
+            raise SettingsWrong(
+                "STRIPE_SECRET_KEY is not set: without it no money can be taken and none can be looked up."
+            )
         import stripe as sdk
 
         return sdk.StripeClient(
@@ -136,6 +165,13 @@ class SdkGateway:
         return await _answer(call)
 
 
+def sdk_api_version() -> str:
+    """The API version that the SDK speaks, and that the endpoint's payloads should be rendered in (F60)."""
+    import stripe as sdk
+
+    return str(sdk.api_version)
+
+
 def _key(idempotency_key: str) -> dict[str, str]:
     return {"idempotency_key": idempotency_key}
 
@@ -149,7 +185,9 @@ async def _answer(call: Awaitable[Any]) -> StripeObject:
         if refused.http_status == 404:
             raise NotFound("Stripe does not know this object.") from refused
         raise StripeRefused(_sentence(refused), stripe_code=refused.code) from refused
-    except (sdk.CardError, sdk.IdempotencyError) as refused:
+    except sdk.IdempotencyError as refused:
+        raise StripeRefused(_sentence(refused), stripe_code="idempotency_error") from refused
+    except sdk.CardError as refused:
         raise StripeRefused(_sentence(refused), stripe_code=refused.code) from refused
     except (sdk.AuthenticationError, sdk.PermissionError) as refused:
         raise SettingsWrong("Stripe does not accept the key in STRIPE_SECRET_KEY.") from refused

@@ -1,0 +1,108 @@
+"""What an incoming event is, and when it is tried again: pure."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from holdfast.clock import from_unix
+from holdfast.errors import ValidationFailed
+
+# What Holdfast acts on. Other types are stored, answered with 2xx and marked `ignored`: 4xx would make Stripe disable the
+# endpoint in the end (F55).
+NEEDED_TYPES = (
+    "checkout.session.completed",
+    "checkout.session.async_payment_succeeded",
+    "checkout.session.async_payment_failed",
+    "checkout.session.expired",
+    "payment_intent.succeeded",
+    "payment_intent.payment_failed",
+    "payment_intent.processing",
+    "payment_intent.canceled",
+    "payment_intent.requires_action",
+    "payment_intent.amount_capturable_updated",
+    "charge.succeeded",
+    "charge.captured",
+    "charge.expired",
+    "charge.refunded",
+    "refund.created",
+    "refund.updated",
+    "refund.failed",
+    "charge.dispute.created",
+    "charge.dispute.updated",
+    "charge.dispute.closed",
+)
+THIN_PREFIX = "v1."  # thin events for v1 resources are named so (2026-09-30.endive)
+RETRY_ERRORS_AFTER = tuple(timedelta(seconds=s) for s in (2, 10, 30, 60, 300, 900, 3600))
+RETRY_UNKNOWN_AFTER = tuple(timedelta(seconds=s) for s in (2, 10, 60, 300, 1800, 7200, 21600))
+UNKNOWN_UNTIL = timedelta(hours=24)  # then a person is told, if money moved; the row stays
+REBUILD_AFTER_TRIES = 2
+
+
+@dataclass(frozen=True)
+class Incoming:
+    event_id: str
+    type: str
+    object_id: str | None
+    livemode: bool
+    account: str | None
+    api_version: str | None
+    created_at: datetime
+
+
+def parse(body: bytes) -> Incoming:
+    """The envelope of a signed event, snapshot or thin. Raises ValidationFailed (never stored, so Stripe tries again)."""
+    try:
+        event = json.loads(body)
+        if not isinstance(event, dict):
+            raise ValueError
+        return Incoming(
+            event_id=_id(event["id"]),
+            type=str(event["type"])[:200].removeprefix(THIN_PREFIX),
+            object_id=object_id(event),
+            livemode=bool(event.get("livemode", False)),
+            account=_optional(event.get("account") or event.get("context")),
+            api_version=_optional(event.get("api_version")),
+            created_at=_time(event["created"]),
+        )
+    except (ValueError, KeyError, TypeError, OverflowError, OSError, RecursionError) as problem:
+        raise ValidationFailed("The body is signed, but it is not an event.") from problem
+
+
+def object_id(event: dict[str, Any]) -> str | None:
+    """Of the object that the event is about: in the snapshot, or named by a thin event."""
+    related = event.get("related_object")
+    if isinstance(related, dict):
+        return _optional(related.get("id"))
+    data = event.get("data")
+    subject = data.get("object") if isinstance(data, dict) else None
+    return _optional(subject.get("id")) if isinstance(subject, dict) else None
+
+
+def is_thin(event: dict[str, Any]) -> bool:
+    return not isinstance((event.get("data") or {}).get("object"), dict)
+
+
+def retry_at(now: datetime, tries: int, *, unknown_object: bool) -> datetime:
+    """When an event is handled again, after so many tries."""
+    pauses = RETRY_UNKNOWN_AFTER if unknown_object else RETRY_ERRORS_AFTER
+    return now + pauses[min(max(tries - 1, 0), len(pauses) - 1)]
+
+
+def _id(value: Any) -> str:
+    if not isinstance(value, str) or not 0 < len(value) <= 255:
+        raise ValueError
+    return value
+
+
+def _optional(value: Any) -> str | None:
+    return value if isinstance(value, str) and 0 < len(value) <= 255 else None
+
+
+def _time(value: Any) -> datetime:
+    """Seconds since 1970 in snapshots, RFC 3339 in thin events."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return from_unix(value)
+    return datetime.fromisoformat(str(value).replace("Z", "+00:00"))

@@ -1,0 +1,214 @@
+"""One transaction of settle: evidence merged, situation read, step decided and written down, under the order's lock.
+
+Kept apart from the door (settle.py) because the inbox and the recovery call it inside transactions of their own: handled_at
+is set, or the order is rebuilt, together with the effect.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from holdfast.database.connection import Connection
+from holdfast.disputes.actions import take_over_disputes
+from holdfast.errors import NotFound
+from holdfast.payments import steps, store
+from holdfast.payments.rules import (
+    AtStripe,
+    Funds,
+    Money,
+    Recorded,
+    Situation,
+    Step,
+    decide,
+    hold_after_decline,
+    next_question,
+    read_money,
+)
+from holdfast.payments.steps import Case
+from holdfast.refunds.actions import take_over_refunds
+from holdfast.stripe_gateway.evidence import NOTHING, Evidence, merged
+from holdfast.system import System
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What came of it. `status` is the order's; `step` is what was done just now (often nothing); `subjects` are to be told
+    to the other processes after the commit."""
+
+    order_id: str
+    booking_id: str
+    status: str
+    step: Step
+    funds: Funds
+    subjects: tuple[str, ...] = ()
+
+
+async def apply(
+    system: System, conn: Connection, attempt_id: str, evidence: Evidence, found_by: str
+) -> Settled:
+    """Inside the caller's transaction. Locks the order, then its units in id order. Raises NotFound without an order."""
+    now = system.clock.now()
+    order = await store.lock_order_of_attempt(conn, attempt_id)
+    if order is None:
+        raise NotFound("There is no order for this attempt.")
+    attempts = await store.attempts_of_order(conn, order["order_id"])
+    attempt = next(one for one in attempts if one["attempt_id"] == attempt_id)
+    known = merged(Evidence(attempt["evidence"]), evidence)
+    money = read_money(known, attempt["amount"], attempt["currency"])
+    payments = await store.payments_of_order(conn, order["order_id"])
+    case = Case(system, conn, now, order, attempt, money, payments, found_by)
+
+    await _keep_hold_after_decline(case)
+    situation = await _situation(case, attempts, known)
+    step = decide(situation)
+    if step is not Step.ASK:
+        status = await steps.perform(case, step)
+        payments = await store.payments_of_order(conn, order["order_id"])
+        await _enrich(conn, payments, money)
+        case.subjects.extend(await take_over_refunds(system, conn, now, order, payments, known))
+        await take_over_disputes(system, conn, now, order, payments, known)
+    else:
+        status = order["status"]
+    await _save(case, known, payments)
+    if step is not Step.NOTHING:
+        case.subjects.append(f"booking:{order['booking_id']}")
+    return Settled(order["order_id"], order["booking_id"], status, step, money.funds, tuple(case.subjects))
+
+
+async def apply_lapse(system: System, conn: Connection, order_id: str) -> Settled:
+    """Lets an order go whose hold is over, or that was cancelled, and which nobody can pay any more. For orders without any
+    open attempt: those with one are let go by settling it, through the fence."""
+    now = system.clock.now()
+    order = await store.lock_order(conn, order_id)
+    if order is None:
+        raise NotFound("There is no such order.")
+    attempts = await store.attempts_of_order(conn, order_id)
+    if any(_may_still_pay(one) for one in attempts):
+        return Settled(order_id, order["booking_id"], order["status"], Step.NOTHING, Funds.NONE)
+    money = replace(read_money(NOTHING, order["amount"], order["currency"]), at_stripe=AtStripe.CLOSED)
+    case = Case(system, conn, now, order, None, money, await store.payments_of_order(conn, order_id), "sweep")
+    step = decide(await _situation(case, attempts, NOTHING))
+    status = await steps.perform(case, step)
+    subjects = (*case.subjects, f"booking:{order['booking_id']}")
+    return Settled(order_id, order["booking_id"], status, step, Funds.NONE, subjects)
+
+
+def _may_still_pay(attempt: dict[str, Any]) -> bool:
+    """Open, or completed by a slow method whose money is still under way."""
+    return attempt["status"] in {"planned", "open"} or (
+        attempt["status"] == "complete" and attempt["ask_at"] is not None
+    )
+
+
+async def _situation(case: Case, attempts: list[dict[str, Any]], known: Evidence) -> Situation:
+    order, money = case.order, case.money
+    mine = case.attempt["attempt_id"] if case.attempt else None
+    recorded = _recorded(case)
+    wanted = money.funds is Funds.PAID and recorded is Recorded.NO
+    return Situation(
+        status=order["status"],
+        funds=money.funds,
+        at_stripe=money.at_stripe,
+        matches=money.matches and _is_for(case, known),
+        recorded=recorded,
+        units=await steps.seats_of(case, wanted),
+        charged_in_time=_in_time(money, order["expires_at"]),
+        hold_over=order["expires_at"] is not None and order["expires_at"] <= case.now,
+        cancel_requested=order["cancel_requested_at"] is not None,
+        others_open=any(
+            one["attempt_id"] != mine and one["status"] in {"planned", "open"} for one in attempts
+        ),
+    )
+
+
+def _recorded(case: Case) -> Recorded:
+    mine = case.attempt["attempt_id"] if case.attempt else None
+    if any(payment["attempt_id"] == mine for payment in case.payments):
+        return Recorded.THIS
+    return Recorded.OTHER if any(payment["purpose"] == "order" for payment in case.payments) else Recorded.NO
+
+
+def _is_for(case: Case, known: Evidence) -> bool:
+    """A session that carries our client_reference_id must carry this attempt's (F73). One of a foreign system carries its own."""
+    if case.attempt is None or case.order["source"] == "foreign":
+        return True
+    told = {value for facts in known.of("session").values() for value in facts.get("client_reference_id", ())}
+    return told <= {case.attempt["attempt_id"]}
+
+
+def _in_time(money: Money, expires_at: datetime | None) -> bool | None:
+    if expires_at is None:
+        return True
+    return None if money.charged_at is None else money.charged_at <= expires_at
+
+
+async def _keep_hold_after_decline(case: Case) -> None:
+    order, declined = case.order, case.money.declined_at
+    if (
+        order["status"] != "pending"
+        or declined is None
+        or order["expires_at"] is None
+        or case.money.funds is Funds.PAID
+    ):
+        return
+    until = hold_after_decline(order["expires_at"], order["hold_limit"], declined)
+    if until > order["expires_at"]:
+        await steps.extend_hold(case, until)
+        order["expires_at"] = until
+
+
+async def _enrich(conn: Connection, payments: list[dict[str, Any]], money: Money) -> None:
+    for payment in payments:
+        if (
+            payment["payment_intent_id"] == money.payment_intent_id
+            and payment["charge_id"] is None
+            and money.charge_id
+        ):
+            await store.enrich_payment(conn, payment["payment_id"], steps.charge_columns(money))
+
+
+async def _save(case: Case, known: Evidence, payments: list[dict[str, Any]]) -> None:
+    attempt, money = case.attempt, case.money
+    assert attempt is not None
+    status = _attempt_status(attempt, money)
+    open_still = status in {"planned", "open"}
+    sessions = sorted(known.of("session"))
+    await store.save_evidence(
+        case.conn,
+        attempt["attempt_id"],
+        evidence=known.as_json(),
+        status=status,
+        session_id=sessions[0] if sessions else None,
+        payment_intent_id=money.payment_intent_id,
+        ask_at=_ask_at(case, status),
+        closed_at=None if open_still else case.now,
+    )
+
+
+def _attempt_status(attempt: dict[str, Any], money: Money) -> str:
+    match money.at_stripe:
+        case AtStripe.COMPLETE:
+            return "complete"
+        case AtStripe.CLOSED:
+            return "expired"
+        case AtStripe.OPEN:
+            return "open"
+        case AtStripe.UNKNOWN:
+            return str(attempt["status"])
+
+
+def _ask_at(case: Case, status: str) -> datetime | None:
+    """Open ones by their schedule, slow methods every hour, paid ones once more while the charge was not seen."""
+    attempt, money = case.attempt, case.money
+    assert attempt is not None
+    if status in {"planned", "open"}:
+        made = status == "open"
+        return next_question(attempt["created_at"], case.now, case.order["expires_at"], made_at_stripe=made)
+    if status == "complete" and (
+        money.funds is Funds.AWAITING or (money.funds is Funds.PAID and money.charge_id is None)
+    ):
+        first = next_question(attempt["created_at"], case.now, None)
+        return first if money.funds is Funds.PAID else max(first, case.now + steps.SLOW_METHOD_PAUSE)
+    return None

@@ -1,0 +1,50 @@
+"""Open attempts are asked about, and holds that nobody can pay any more are let go."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import structlog
+
+from holdfast.errors import HoldfastError
+from holdfast.payments import store
+from holdfast.payments.settle import let_lapse, look_at
+from holdfast.system import System
+
+LEASE = timedelta(seconds=60)
+AT_ONCE = 50
+TOGETHER = 6
+
+log = structlog.get_logger()
+
+
+async def ask_about_due(system: System) -> int:
+    """Claims the attempts whose time has come and looks at each: +1, +2, +5, +15, +31 minutes, then when the hold ends. One
+    that Stripe does not answer for keeps its hold and is asked about again when its lease ends (rule 8)."""
+    now = system.clock.now()
+    async with system.database.transaction() as conn:
+        due = await store.claim_due_attempts(conn, now, LEASE, AT_ONCE)
+    room = asyncio.Semaphore(TOGETHER)
+
+    async def look(attempt_id: str) -> None:
+        async with room:
+            try:
+                await look_at(system, attempt_id, "sweep")
+            except HoldfastError as problem:
+                async with system.database.transaction() as conn:
+                    await store.note_error(conn, attempt_id, problem.detail, system.clock.now() + LEASE)
+
+    async with asyncio.TaskGroup() as group:
+        for attempt_id in due:
+            group.create_task(look(attempt_id))
+    return len(due)
+
+
+async def let_due_lapse(system: System) -> int:
+    """Holds that are over and have no attempt that anybody could still pay."""
+    now = system.clock.now()
+    due = await system.database.read(lambda conn: store.lapsed_without_open_attempt(conn, now, AT_ONCE))
+    for order_id in due:
+        await let_lapse(system, order_id)
+    return len(due)

@@ -1,0 +1,286 @@
+"""What money means for an order: pure. Evidence and rows come in, a step comes out; settle.py writes it down.
+
+`decide` is total: it answers for every combination of its inputs, and the table in docs/reference/decisions.md and the
+exhaustive test are generated from the same enumeration.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from holdfast.clock import from_unix
+from holdfast.stripe_gateway.evidence import Evidence
+from holdfast.stripe_gateway.lattice import only
+
+
+class Funds(StrEnum):
+    NONE = "none"
+    AWAITING = "awaiting"  # completed but unpaid: a slow method (F18)
+    FAILED = "failed"  # the slow method did not pay
+    AUTHORISED = "authorised"
+    PAID = "paid"
+
+
+class AtStripe(StrEnum):
+    UNKNOWN = "unknown"  # not created as far as we know (rule 7)
+    OPEN = "open"  # can still be paid
+    CLOSED = "closed"  # expired or canceled: can never be paid
+    COMPLETE = "complete"
+
+
+class Units(StrEnum):
+    HELD = "held"  # the booking still has its seats
+    FREE = "free"  # it lost them, and all of them are free
+    BUFFER = "buffer"  # not free, but the organiser's buffer has room
+    GONE = "gone"
+
+
+class Recorded(StrEnum):
+    """Whether the database already has money for the order."""
+
+    NO = "no"
+    THIS = "this"  # this attempt's money
+    OTHER = "other"  # another attempt's money
+
+
+class Step(StrEnum):
+    NOTHING = "nothing"
+    ASK = "ask"  # the evidence is too thin for a decision about money: fetch the objects
+    CONFIRM = "confirm"
+    CONFIRM_RETAKEN = "confirm_retaken"
+    CONFIRM_FROM_BUFFER = "confirm_from_buffer"
+    CANCEL_AND_RETURN = "cancel_and_return"
+    RETURN_SURPLUS = "return_surplus"
+    RETURN_LATE = "return_late"
+    RETURN_CANCELLED = "return_cancelled"
+    STUCK_AMOUNT = "stuck_amount"
+    STUCK_SEATS_GONE = "stuck_seats_gone"
+    STUCK_AUTHORISED = "stuck_authorised"
+    RECORD = "record"  # a person is deciding already: only write the money down
+    LAPSE = "lapse"
+    CANCEL = "cancel"
+
+
+LIVE_AND_PAID = frozenset({"confirmed", "in_progress", "completed", "no_show"})
+WAITING = frozenset({"pending", "requested"})
+ENDED_BY_SOMEBODY = frozenset({"cancelled", "declined"})
+STATUSES = ("pending", "requested", *sorted(LIVE_AND_PAID), *sorted(ENDED_BY_SOMEBODY), "expired", "stuck")
+
+
+@dataclass(frozen=True)
+class Situation:
+    """All that a decision depends on."""
+
+    status: str
+    funds: Funds
+    at_stripe: AtStripe
+    matches: bool  # amount and currency are what was agreed, told in one way only
+    recorded: Recorded
+    units: Units
+    charged_in_time: bool | None  # by charge.created (rule 9); None: the charge was not seen yet
+    hold_over: bool
+    cancel_requested: bool
+    others_open: bool  # another attempt of this order can still be paid
+
+
+def decide(s: Situation) -> Step:
+    """The next step for an order in the light of one attempt."""
+    if s.recorded is Recorded.THIS:
+        return Step.NOTHING
+    if s.funds is Funds.PAID:
+        return _paid(s)
+    if s.funds is Funds.AUTHORISED:
+        return Step.STUCK_AUTHORISED if s.status in WAITING else Step.NOTHING
+    if s.funds is Funds.AWAITING or s.status not in WAITING:
+        return Step.NOTHING
+    return _unpaid(s)
+
+
+def _paid(s: Situation) -> Step:
+    if s.recorded is Recorded.OTHER:
+        return Step.RETURN_SURPLUS  # F31: one is kept, the other goes back, whatever its amount
+    if s.status == "stuck":
+        return Step.RECORD
+    if not s.matches:
+        return Step.STUCK_AMOUNT  # F21, F22, F73: never guess
+    if s.status in LIVE_AND_PAID:
+        return Step.RETURN_SURPLUS  # it cost nothing, or was paid in another way
+    if s.status in ENDED_BY_SOMEBODY:
+        return Step.RETURN_CANCELLED
+    if s.cancel_requested:
+        return Step.CANCEL_AND_RETURN if s.status in WAITING else Step.RETURN_CANCELLED
+    return _seated(s)
+
+
+def _seated(s: Situation) -> Step:
+    """Paid, and wanted: the late-money ladder (rule 10). A hold that still has its seats is confirmed however late."""
+    match s.units:
+        case Units.HELD:
+            return Step.CONFIRM
+        case Units.FREE:
+            return Step.CONFIRM_RETAKEN
+        case Units.BUFFER:
+            return Step.CONFIRM_FROM_BUFFER
+        case Units.GONE if s.charged_in_time is None:
+            return Step.ASK
+        case Units.GONE:
+            # Who paid in time and lost the seats through us is not sent away by a machine (F14).
+            return Step.STUCK_SEATS_GONE if s.charged_in_time else Step.RETURN_LATE
+
+
+def _unpaid(s: Situation) -> Step:
+    """The expiry fence (rule 8): only what Stripe has closed is let go."""
+    closed = s.at_stripe is AtStripe.CLOSED or s.funds is Funds.FAILED
+    if not closed or s.others_open:
+        return Step.NOTHING
+    if s.cancel_requested:
+        return Step.CANCEL
+    return Step.LAPSE if s.hold_over else Step.NOTHING
+
+
+@dataclass(frozen=True)
+class Money:
+    """What the evidence of one attempt says about money. Amounts in minor units, currency in upper case."""
+
+    funds: Funds
+    at_stripe: AtStripe
+    matches: bool
+    payment_intent_id: str | None
+    charge_id: str | None
+    amount: int | None
+    currency: str | None
+    charged_at: datetime | None
+    brand: str | None
+    last4: str | None
+    capture_before: datetime | None
+    declined_at: datetime | None
+    problems: tuple[str, ...]
+
+
+def read_money(evidence: Evidence, agreed_amount: int, agreed_currency: str) -> Money:
+    """Sessions are the authority, intents the second witness: each alone suffices (F62)."""
+    sessions, intents = evidence.of("session"), evidence.of("intent")
+    charge_id, charge = _paying_charge(evidence)
+    amounts = _amounts(sessions, intents)
+    currencies = {only(facts, "currency") for facts in (*sessions.values(), *intents.values())} - {None}
+    problems = tuple(evidence.contradictions())
+    matches = amounts <= {agreed_amount} and currencies <= {agreed_currency.lower()} and not problems
+    captured = _first(charge.get("created"))
+    return Money(
+        funds=_funds(evidence),
+        at_stripe=_at_stripe(evidence),
+        matches=matches and bool(amounts),
+        payment_intent_id=_intent_id(evidence),
+        charge_id=charge_id,
+        amount=max(amounts, default=None),
+        currency=str(min(currencies)).upper() if currencies else None,
+        charged_at=from_unix(captured) if captured else None,
+        brand=only(charge, "brand"),
+        last4=only(charge, "last4"),
+        capture_before=from_unix(charge["capture_before"]) if charge.get("capture_before") else None,
+        declined_at=_declined_at(intents),
+        problems=problems,
+    )
+
+
+def _funds(evidence: Evidence) -> Funds:
+    sessions, intents = evidence.of("session").values(), evidence.of("intent").values()
+    if any(
+        s.get("payment_status") in {"paid", "no_payment_required"} and s.get("status") == "complete"
+        for s in sessions
+    ):
+        return Funds.PAID
+    if any(i.get("status") == "succeeded" for i in intents) or _captured_charge(evidence):
+        return Funds.PAID
+    if any(s.get("async_failed") for s in sessions):
+        return Funds.FAILED
+    if any(i.get("status") == "requires_capture" for i in intents):
+        return Funds.AUTHORISED
+    if any(s.get("status") == "complete" for s in sessions):
+        return Funds.FAILED if any(i.get("status") == "canceled" for i in intents) else Funds.AWAITING
+    return Funds.AWAITING if any(i.get("status") == "processing" for i in intents) else Funds.NONE
+
+
+def _captured_charge(evidence: Evidence) -> bool:
+    return any(c.get("status") == "succeeded" and c.get("captured") for c in evidence.of("charge").values())
+
+
+def _at_stripe(evidence: Evidence) -> AtStripe:
+    sessions, intents = list(evidence.of("session").values()), list(evidence.of("intent").values())
+    statuses = {s.get("status") for s in sessions}
+    if "complete" in statuses or _funds(evidence) is Funds.PAID:
+        return AtStripe.COMPLETE
+    if "open" in statuses:
+        return AtStripe.OPEN
+    # A canceled intent alone does not close its session: Checkout may make another one.
+    if "expired" in statuses:
+        return AtStripe.CLOSED
+    if intents and not sessions:
+        return AtStripe.OPEN
+    return AtStripe.UNKNOWN
+
+
+def _amounts(sessions: Any, intents: Any) -> set[int]:
+    agreed = {only(facts, "amount_total") for facts in sessions.values()} | {
+        only(facts, "amount") for facts in intents.values()
+    }
+    received = {
+        i["amount_received"]
+        for i in intents.values()
+        if i.get("status") == "succeeded" and i.get("amount_received")
+    }
+    return (agreed | received) - {None}
+
+
+def _paying_charge(evidence: Evidence) -> tuple[str | None, dict[str, Any]]:
+    for id_, facts in evidence.of("charge").items():
+        if facts.get("status") == "succeeded":
+            return id_, dict(facts)
+    return None, {}
+
+
+def _intent_id(evidence: Evidence) -> str | None:
+    told = [
+        only(facts, "payment_intent")
+        for facts in (*evidence.of("session").values(), *evidence.of("charge").values())
+    ]
+    return next((id_ for id_ in (*told, *evidence.of("intent")) if id_), None)
+
+
+def _declined_at(intents: Any) -> datetime | None:
+    times = [facts["declined_at"] for facts in intents.values() if facts.get("declined_at")]
+    return from_unix(max(times)) if times else None
+
+
+def _first(values: Any) -> Any:
+    return values[0] if values else None
+
+
+# When an open attempt is asked about, after it was made; then when its hold ends, then every ASK_AGAIN.
+ASK_AFTER = tuple(timedelta(minutes=minutes) for minutes in (1, 2, 5, 15, 31))
+ASK_AGAIN = timedelta(minutes=10)
+ASK_SLOW_METHOD = timedelta(hours=1)
+DECLINE_KEEPS_HOLD = timedelta(minutes=10)
+
+
+def next_question(
+    made_at: datetime, now: datetime, hold_ends: datetime | None, *, made_at_stripe: bool = True
+) -> datetime:
+    """When an attempt that is still open is asked about next. The end of its hold is always one of the times; an attempt
+    that Stripe has not answered for yet is tried again every minute."""
+    if not made_at_stripe:
+        return now + ASK_AFTER[0]
+    times = [made_at + after for after in ASK_AFTER]
+    if hold_ends is not None:
+        times.append(hold_ends)
+    return min((moment for moment in times if moment > now), default=now + ASK_AGAIN)
+
+
+def hold_after_decline(expires_at: datetime, hold_limit: datetime | None, declined_at: datetime) -> datetime:
+    """A declined card keeps the hold ten more minutes, up to a limit that was fixed when it was taken: clicking cannot
+    keep seats for ever."""
+    wanted = max(expires_at, declined_at + DECLINE_KEEPS_HOLD)
+    return min(wanted, hold_limit) if hold_limit and hold_limit > expires_at else expires_at

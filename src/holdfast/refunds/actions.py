@@ -1,0 +1,339 @@
+"""Refunds: asking Stripe for what is owed, and taking over what Stripe says became of it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from holdfast.bookings import store as bookings
+from holdfast.clock import from_unix
+from holdfast.database.connection import Connection
+from holdfast.errors import (
+    Conflict,
+    NotFound,
+    RefundRefused,
+    StripeRefused,
+    StripeUnavailable,
+    ValidationFailed,
+)
+from holdfast.payments import store as payments
+from holdfast.refunds import rules, store
+from holdfast.stripe_gateway.evidence import Evidence
+from holdfast.stripe_gateway.lattice import only
+from holdfast.system import System
+from holdfast.tasks.actions import open_task
+
+LEASE = timedelta(seconds=60)
+KEY_LASTS = timedelta(hours=23)
+
+Row = dict[str, Any]
+
+
+async def refund_by_staff(system: System, booking_id: str, amount: int | None, actor: str) -> Row:
+    """Owes a refund of `amount` minor units (None: all that is left) of the order's payment; the worker asks Stripe for it.
+    Raises RefundRefused above what is left, or while the payment is disputed. Locks the order."""
+    if amount is not None and amount <= 0:
+        raise ValidationFailed("The amount must be above zero.")
+
+    async def work(conn: Connection) -> Row:
+        booking = await bookings.booking(conn, booking_id)
+        order = await payments.lock_order(conn, booking["order_id"]) if booking else None
+        if order is None:
+            raise NotFound("There is no such booking.")
+        return await _owe(system, conn, order, amount, actor)
+
+    refund = await system.database.run(work)
+    system.signals.tell("work:refunds", f"booking:{booking_id}")
+    return refund
+
+
+async def _owe(system: System, conn: Connection, order: Row, amount: int | None, actor: str) -> Row:
+    now = system.clock.now()
+    payment = next(
+        (p for p in await payments.payments_of_order(conn, order["order_id"]) if p["purpose"] == "order"),
+        None,
+    )
+    if payment is None:
+        raise Conflict("Nothing was paid for this booking.")
+    if await store.open_disputes(conn, payment["payment_id"]):
+        raise RefundRefused(
+            "The payment is disputed: Stripe has taken the money already, and a refund would lose it twice."
+        )
+    left = payment["captured"] - _refunded(
+        await store.refunds_of_order(conn, order["order_id"]), payment["payment_id"]
+    )
+    wanted = left if amount is None else amount
+    if wanted > left or wanted == 0:
+        raise RefundRefused(
+            f"Of this payment {left} {payment['currency']} (in minor units) can still be refunded.", left=left
+        )
+    row = {
+        "refund_id": system.ids.new("ref"),
+        "payment_id": payment["payment_id"],
+        "order_id": order["order_id"],
+        "tenant_id": order["tenant_id"],
+        "amount": wanted,
+        "currency": payment["currency"],
+        "reason": "staff",
+        "actor": actor,
+        "created_at": now,
+    }
+    await store.insert_refund(conn, row)
+    await bookings.tell(
+        conn,
+        order["tenant_id"],
+        order["order_id"],
+        now,
+        actor,
+        "refund_owed",
+        amount=wanted,
+        currency=payment["currency"],
+    )
+    return {**row, "status": "owed"}
+
+
+def _refunded(refunds: list[Row], payment_id: str) -> int:
+    return sum(
+        one["amount"] for one in refunds if one["payment_id"] == payment_id and one["status"] != "failed"
+    )
+
+
+async def ask_for(system: System, refund: Row) -> str:
+    """Asks Stripe for one claimed refund, outside any transaction, under its row's id as idempotency key (F35). Says what
+    became of it. After a crash or a time-out it is asked for again under the same key; past the key's life it is looked for
+    first (F34)."""
+    now = system.clock.now()
+    try:
+        if now - refund["created_at"] > KEY_LASTS:
+            made = await _made_already(system, refund)
+            answer = made or await _create(system, refund, version="late")
+        else:
+            answer = await _create(system, refund, version="1")
+    except StripeUnavailable as unknown:
+        async with system.database.transaction() as conn:
+            await store.try_again(
+                conn, refund["refund_id"], now + rules.pause(refund["tries"]), unknown.detail
+            )
+        return "unknown"
+    except StripeRefused as refused:
+        return await _refused(system, refund, refused)
+    await system.database.run(lambda conn: _record(system, conn, refund["refund_id"], answer))
+    return str(answer.get("status"))
+
+
+async def _create(system: System, refund: Row, version: str) -> Row:
+    return await system.stripe.create_refund(
+        {
+            "payment_intent": refund["payment_intent_id"],
+            "amount": refund["amount"],
+            "metadata": {"refund": refund["refund_id"], "app_instance": system.instance_id},
+        },
+        f"refund:{refund['refund_id']}:{version}",
+    )
+
+
+async def _made_already(system: System, refund: Row) -> Row | None:
+    made = await system.stripe.refunds_of(refund["payment_intent_id"])
+    return next(
+        (one for one in made if (one.get("metadata") or {}).get("refund") == refund["refund_id"]), None
+    )
+
+
+async def _refused(system: System, refund: Row, refused: StripeRefused) -> str:
+    """Stripe will not: it may have been done before, under a key that was forgotten; else a person has to look."""
+    made = await _made_already(system, refund)
+    if made is not None:
+        await system.database.run(lambda conn: _record(system, conn, refund["refund_id"], made))
+        return str(made.get("status"))
+
+    async def fail(conn: Connection) -> None:
+        await _failed(system, conn, refund, None, refused.detail)
+
+    await system.database.run(fail)
+    return "failed"
+
+
+async def _record(system: System, conn: Connection, refund_id: str, answer: Row) -> None:
+    now = system.clock.now()
+    order = await payments.lock_order_of_refund(conn, refund_id)
+    if order is None:
+        raise NotFound("There is no such refund.")
+    row = next(
+        one for one in await store.refunds_of_order(conn, order["order_id"]) if one["refund_id"] == refund_id
+    )
+    await _move(
+        system,
+        conn,
+        now,
+        row,
+        rules.our_status(answer.get("status")),
+        answer["id"],
+        answer.get("failure_reason"),
+    )
+
+
+async def take_over_refunds(
+    system: System, conn: Connection, now: datetime, order: Row, paid: list[Row], known: Evidence
+) -> list[str]:
+    """Brings our rows to what the evidence proves: ours by their id, those that were made at Stripe without us as new rows
+    (F44). Under the order's lock. Says whom to tell."""
+    rows = await store.refunds_of_order(conn, order["order_id"])
+    changed = False
+    for stripe_id, facts in known.of("refund").items():
+        payment = _payment_of(paid, facts)
+        mine = _row_of(rows, stripe_id, facts)
+        status = rules.our_status(facts.get("status"))
+        failure = only(facts, "failure_reason")
+        if mine is not None:
+            changed |= await _move(system, conn, now, mine, status, stripe_id, failure)
+        elif payment is not None:
+            await _take_over(system, conn, now, payment, rows, stripe_id, facts, status)
+            changed = True
+    return [f"booking:{order['booking_id']}"] if changed else []
+
+
+async def _take_over(
+    system: System,
+    conn: Connection,
+    now: datetime,
+    payment: Row,
+    rows: list[Row],
+    stripe_id: str,
+    facts: Any,
+    status: str,
+) -> None:
+    amount = only(facts, "amount")
+    if not amount:
+        return
+    if status != "failed":
+        await _make_room(conn, now, payment, rows, amount)
+    created = only(facts, "created")
+    await store.insert_outside_refund(
+        conn,
+        {
+            "refund_id": system.ids.new("ref"),
+            "payment_id": payment["payment_id"],
+            "order_id": payment["order_id"],
+            "tenant_id": payment["tenant_id"],
+            "amount": amount,
+            "currency": payment["currency"],
+            "status": status,
+            "stripe_refund_id": stripe_id,
+            "failure": only(facts, "failure_reason"),
+            "created_at": from_unix(created) if created else now,
+            "settled_at": now if status in {"succeeded", "failed"} else None,
+        },
+    )
+    await bookings.tell(
+        conn,
+        payment["tenant_id"],
+        payment["order_id"],
+        now,
+        "stripe",
+        "refunded_outside",
+        amount=amount,
+        refund=stripe_id,
+    )
+    whole = (
+        _refunded(await store.refunds_of_order(conn, payment["order_id"]), payment["payment_id"])
+        >= payment["captured"]
+    )
+    if whole and payment["purpose"] == "order":
+        await open_task(
+            conn,
+            system.ids,
+            now,
+            kind="refunded_outside",
+            subject=payment["payment_id"],
+            sentence="All of this booking's money was refunded in Stripe's dashboard, and the booking still stands: cancel it, or keep it as a gift.",
+            tenant_id=payment["tenant_id"],
+            order_id=payment["order_id"],
+        )
+
+
+async def _make_room(conn: Connection, now: datetime, payment: Row, rows: list[Row], amount: int) -> None:
+    """What was refunded at Stripe need not be refunded again by us: rows that nobody has asked Stripe for give way."""
+    room = payment["captured"] - _refunded(rows, payment["payment_id"])
+    for row in rows:
+        if room >= amount:
+            return
+        if row["payment_id"] == payment["payment_id"] and row["status"] == "owed":
+            await store.mark(
+                conn, row["refund_id"], "failed", None, "overtaken by a refund made at Stripe", now
+            )
+            room += row["amount"]
+
+
+async def _move(
+    system: System,
+    conn: Connection,
+    now: datetime,
+    row: Row,
+    status: str,
+    stripe_id: str,
+    failure: str | None,
+) -> bool:
+    if not rules.rises(row["status"], status):
+        return False
+    if status == "failed":
+        await _failed(system, conn, row, stripe_id, failure or "Stripe gave no reason")
+        return True
+    await store.mark(conn, row["refund_id"], status, stripe_id, None, now if status == "succeeded" else None)
+    await bookings.tell(
+        conn,
+        row["tenant_id"],
+        row["order_id"],
+        now,
+        "stripe",
+        f"refund_{status}",
+        amount=row["amount"],
+        currency=row["currency"],
+    )
+    return True
+
+
+async def _failed(system: System, conn: Connection, row: Row, stripe_id: str | None, failure: str) -> None:
+    """The money is back with us and the guest still waits for it: a person must pay in another way."""
+    now = system.clock.now()
+    await store.mark(conn, row["refund_id"], "failed", stripe_id, failure, now)
+    await bookings.tell(
+        conn,
+        row["tenant_id"],
+        row["order_id"],
+        now,
+        "stripe",
+        "refund_failed",
+        why=failure,
+        amount=row["amount"],
+    )
+    await open_task(
+        conn,
+        system.ids,
+        now,
+        kind="refund_failed",
+        subject=row["refund_id"],
+        sentence=f"A refund did not go through ({failure}): the guest still has to get the money, in another way.",
+        tenant_id=row["tenant_id"],
+        order_id=row["order_id"],
+        detail={"amount": row["amount"], "currency": row["currency"]},
+    )
+
+
+def _payment_of(paid: list[Row], facts: Any) -> Row | None:
+    intent, charge = only(facts, "payment_intent"), only(facts, "charge")
+    return next(
+        (
+            p
+            for p in paid
+            if (intent and p["payment_intent_id"] == intent) or (charge and p["charge_id"] == charge)
+        ),
+        None,
+    )
+
+
+def _row_of(rows: list[Row], stripe_id: str, facts: Any) -> Row | None:
+    ours = only(facts, "ours")
+    return next(
+        (row for row in rows if row["stripe_refund_id"] == stripe_id or (ours and row["refund_id"] == ours)),
+        None,
+    )

@@ -1,0 +1,97 @@
+"""All the SQL of refunds. One function, one statement."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from holdfast.database.connection import Connection
+
+Row = dict[str, Any]
+
+
+async def insert_refund(conn: Connection, row: Row) -> None:
+    """What is owed, due at once. PostgreSQL refuses one above what was captured (F35)."""
+    await conn.execute(
+        """INSERT INTO refunds (refund_id, payment_id, order_id, tenant_id, amount, currency, reason, status, actor, try_at, created_at)
+           VALUES (%(refund_id)s, %(payment_id)s, %(order_id)s, %(tenant_id)s, %(amount)s, %(currency)s, %(reason)s, 'owed',
+                   %(actor)s, %(created_at)s, %(created_at)s)""",
+        row,
+    )
+
+
+async def insert_outside_refund(conn: Connection, row: Row) -> None:
+    """One that was made at Stripe without us."""
+    await conn.execute(
+        """INSERT INTO refunds (refund_id, payment_id, order_id, tenant_id, amount, currency, reason, status, stripe_refund_id,
+                                failure, actor, created_at, settled_at)
+           VALUES (%(refund_id)s, %(payment_id)s, %(order_id)s, %(tenant_id)s, %(amount)s, %(currency)s, 'outside', %(status)s,
+                   %(stripe_refund_id)s, %(failure)s, 'stripe', %(created_at)s, %(settled_at)s)
+           ON CONFLICT (stripe_refund_id) DO NOTHING""",
+        row,
+    )
+
+
+async def refunds_of_order(conn: Connection, order_id: str) -> list[Row]:
+    return await _all(
+        conn, "SELECT * FROM refunds WHERE order_id = %(id)s ORDER BY created_at, refund_id", {"id": order_id}
+    )
+
+
+async def claim_due(conn: Connection, now: datetime, lease: timedelta, limit: int) -> list[Row]:
+    """Refunds to ask Stripe for now, each given to one worker until the lease is over."""
+    return await _all(
+        conn,
+        """UPDATE refunds r
+              SET status = 'asked', tries = r.tries + 1, try_at = %(until)s
+             FROM payments p
+            WHERE p.payment_id = r.payment_id
+              AND r.refund_id IN (SELECT refund_id FROM refunds WHERE status IN ('owed', 'asked') AND try_at <= %(now)s
+                                   ORDER BY try_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
+        RETURNING r.*, p.payment_intent_id, p.attempt_id""",
+        {"now": now, "until": now + lease, "limit": limit},
+    )
+
+
+async def try_again(conn: Connection, refund_id: str, at: datetime, why: str) -> None:
+    await conn.execute(
+        "UPDATE refunds SET try_at = %(at)s, failure = %(why)s WHERE refund_id = %(id)s AND status IN ('owed', 'asked')",
+        {"id": refund_id, "at": at, "why": why},
+    )
+
+
+async def mark(
+    conn: Connection,
+    refund_id: str,
+    status: str,
+    stripe_refund_id: str | None,
+    failure: str | None,
+    settled_at: datetime | None,
+) -> None:
+    await conn.execute(
+        """UPDATE refunds
+              SET status = %(status)s, stripe_refund_id = coalesce(stripe_refund_id, %(stripe_id)s), failure = %(failure)s,
+                  try_at = NULL, settled_at = %(settled_at)s
+            WHERE refund_id = %(id)s""",
+        {
+            "id": refund_id,
+            "status": status,
+            "stripe_id": stripe_refund_id,
+            "failure": failure,
+            "settled_at": settled_at,
+        },
+    )
+
+
+async def open_disputes(conn: Connection, payment_id: str) -> list[Row]:
+    """Disputes that are not over: refunding then loses the money twice (F49)."""
+    return await _all(
+        conn,
+        """SELECT dispute_id, status FROM disputes
+            WHERE payment_id = %(id)s AND status NOT IN ('won', 'warning_closed', 'prevented')""",
+        {"id": payment_id},
+    )
+
+
+async def _all(conn: Connection, query: Any, params: dict[str, Any]) -> list[Row]:
+    return await (await conn.execute(query, params)).fetchall()

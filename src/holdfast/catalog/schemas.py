@@ -196,8 +196,8 @@ class CatalogDocument(Part):
         _refuse_twice("events", chosen)
         for event in self.events:
             currency = event.currency or self.tenant.currency
-            for priced in [*event.units, *event.menu]:
-                price_in_minor_units(priced.price, currency)
+            for price in [*(unit.price for unit in event.units), *(item.price for item in event.menu)]:
+                price_in_minor_units(price, currency)
         return self
 
 

@@ -63,5 +63,6 @@ class AccessLog:
 
 
 def route_of(scope: Scope) -> str:
-    """`/api/events/{event_id}/bookings`, or `none` for an address that nothing answers to."""
-    return getattr(scope.get("route"), "path", None) or "none"
+    """`/api/events/{event_id}/bookings`; for a plain ASGI route its function's name; `none` when nothing answers there."""
+    pattern = getattr(scope.get("route"), "path", None)
+    return pattern or getattr(scope.get("endpoint"), "__name__", "none")

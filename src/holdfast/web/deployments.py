@@ -26,9 +26,9 @@ log = structlog.get_logger()
 @contextlib.asynccontextmanager
 async def deployment(system: System, role: Literal["web", "worker"]) -> AsyncIterator[datetime]:
     """Records the start, keeps the heartbeat, and records the end. Gives the time of the start."""
-    started_at = system.clock.now()
+    started_at, deployment_id = system.clock.now(), system.ids.new("dep")
     row = {
-        "deployment_id": system.ids.new("dep"),
+        "deployment_id": deployment_id,
         "role": role,
         "host": socket.gethostname(),
         "pid": os.getpid(),
@@ -38,7 +38,7 @@ async def deployment(system: System, role: Literal["web", "worker"]) -> AsyncIte
         "started_at": started_at,
     }
     await system.database.run(lambda conn: store.insert_deployment(conn, row))
-    heart = asyncio.create_task(_keep_beating(system, row["deployment_id"]))
+    heart = asyncio.create_task(_keep_beating(system, deployment_id))
     try:
         yield started_at
     finally:
@@ -49,7 +49,7 @@ async def deployment(system: System, role: Literal["web", "worker"]) -> AsyncIte
             Exception
         ):  # the database may be gone before us; then the heartbeat's age tells
             now = system.clock.now()
-            await system.database.run(lambda conn: store.end_deployment(conn, row["deployment_id"], now))
+            await system.database.run(lambda conn: store.end_deployment(conn, deployment_id, now))
 
 
 async def _keep_beating(system: System, deployment_id: str) -> None:

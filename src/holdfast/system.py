@@ -44,6 +44,7 @@ async def open_system(
     async with (
         Database(settings.database_url, most_connections=most_connections) as database,
         Signals(database) as signals,
+        _gateway(settings, stripe) as gateway,
     ):
         yield System(
             settings=settings,
@@ -51,10 +52,23 @@ async def open_system(
             ids=ids or Ids(clock),
             database=database,
             signals=signals,
-            stripe=stripe or SdkGateway(settings.stripe_secret_key, settings.stripe_api_base),
+            stripe=gateway,
             mail=SmtpSender(settings.smtp_url, settings.mail_from),
             instance_id=await _instance_id(database),
         )
+
+
+@asynccontextmanager
+async def _gateway(settings: Settings, given: StripeGateway | None) -> AsyncIterator[StripeGateway]:
+    """The one that was given stays its giver's; one of our own is closed."""
+    if given is not None:
+        yield given
+        return
+    own = SdkGateway(settings.stripe_secret_key, settings.stripe_api_base)
+    try:
+        yield own
+    finally:
+        await own.close()
 
 
 async def _instance_id(database: Database) -> str:

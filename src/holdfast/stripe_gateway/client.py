@@ -73,6 +73,7 @@ class SdkGateway:
         self._key = key
         self._api_base = api_base
         self._client: stripe.StripeClient | None = None
+        self._http: stripe.HTTPXClient | None = None
         self.reads = 0
         self.writes = 0
 
@@ -126,6 +127,13 @@ class SdkGateway:
     async def account(self) -> StripeObject:
         return await self._read(self._v1.accounts.retrieve_current_async())
 
+    async def close(self) -> None:
+        """Lets the connections to Stripe go. The next call would open them again."""
+        client, self._client = self._client, None
+        http, self._http = self._http, None
+        if client is not None and http is not None:
+            await http.close_async()
+
     @property
     def _v1(self) -> Any:
         if self._client is None:
@@ -139,11 +147,12 @@ class SdkGateway:
             )
         import stripe as sdk
 
+        self._http = sdk.HTTPXClient(timeout=TIMEOUT_S, allow_sync_methods=False)
         return sdk.StripeClient(
             self._key,
             base_addresses={"api": self._api_base},
             max_network_retries=NETWORK_RETRIES,
-            http_client=sdk.HTTPXClient(timeout=TIMEOUT_S, allow_sync_methods=False),
+            http_client=self._http,
         )
 
     async def _all(self, list_page: Any, filters: Mapping[str, Any]) -> list[StripeObject]:

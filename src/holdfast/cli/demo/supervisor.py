@@ -13,10 +13,10 @@ from pathlib import Path
 from holdfast.clock import monotonic
 from holdfast.errors import Unavailable
 
-STOP_WITHIN_S = 4.0
+STOP_WITHIN_S = 4.5
 LIVED_WELL_S = 10.0  # a process that lived so long and then died is started again at once
 PAUSES_S = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)  # before it is started again, when it keeps dying
-LAST_WORDS = 2500
+LAST_WORDS = 20  # lines of a log
 
 
 class StartFailed(Unavailable):
@@ -33,6 +33,7 @@ class Child:
     log: Path
     process: asyncio.subprocess.Process | None = None
     started_at: float = 0.0
+    log_from: int = 0  # where this start's part of the log begins
     early_deaths: int = 0
     watcher: asyncio.Task[None] | None = field(default=None, repr=False)
 
@@ -41,10 +42,8 @@ class Child:
         return self.process.pid if self.process and self.process.returncode is None else None
 
     def last_words(self) -> str:
-        try:
-            return self.log.read_text(errors="replace")[-LAST_WORDS:].strip()
-        except OSError:
-            return ""
+        said = self.log.read_bytes()[self.log_from :].decode(errors="replace").strip()
+        return "\n".join(said.splitlines()[-LAST_WORDS:])
 
 
 class Supervisor:
@@ -83,6 +82,7 @@ class Supervisor:
 
     async def _launch(self, child: Child) -> None:
         with child.log.open("ab") as log:
+            child.log_from = child.log_from or log.tell()
             child.process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "holdfast.cli.lifeline", str(os.getpid()), *child.command),
                 env=dict(child.environment),

@@ -67,7 +67,7 @@ class Ledger:
         """The object of that id. A lock holds every other change of it off until this transaction ends."""
         if id in self.rows and (not lock or id in self.locked or id in self.new):
             return self.rows[id]
-        query: LiteralString = "SELECT " + COLUMNS + " FROM sandbox.object WHERE id = %s"
+        query: LiteralString = "SELECT " + COLUMNS + " FROM sandbox.object WHERE id = %s"  # noqa: S608 - constants
         cursor = await self.connection.execute(query + (" FOR UPDATE" if lock else ""), [id])
         found = await cursor.fetchone()
         if found is None:
@@ -87,7 +87,8 @@ class Ledger:
     async def select(self, where: LiteralString, *values: Any) -> list[Row]:
         """Rows in the order of their making. What this transaction has changed itself is seen as changed."""
         await self.write()
-        query: LiteralString = "SELECT " + COLUMNS + " FROM sandbox.object WHERE " + where + " ORDER BY seq"
+        query: LiteralString = "SELECT " + COLUMNS + " FROM sandbox.object WHERE " + where  # noqa: S608 - constants
+        query += " ORDER BY seq"
         cursor = await self.connection.execute(query, values)
         found = [Row(**row) for row in await cursor.fetchall()]
         return [self.rows.setdefault(row.id, row) for row in found]

@@ -7,7 +7,7 @@ it belongs to, if any) to be locked by `locked_intent`: session before intent be
 from typing import Any
 
 from holdfast.sandbox.ledger import Json, Ledger, Row
-from holdfast.sandbox.stripe_api import shapes
+from holdfast.sandbox.stripe_api import money_shapes, shapes
 from holdfast.sandbox.stripe_api.cards import Card, Decline
 
 # Read by callers from `capture_before`. https://docs.stripe.com/payments/place-a-hold-on-a-payment-method
@@ -190,7 +190,7 @@ def cancel(ledger: Ledger, intent: Row, charge: Row | None, reason: str | None, 
 
 def book(ledger: Ledger, kind: str, amount: int, fee: int, currency: str, source: str) -> Row:
     """A line of the account's balance."""
-    body = shapes.balance_transaction(
+    body = money_shapes.balance_transaction(
         ledger.chance.id("txn"), ledger.now, kind, amount, fee, currency, source
     )
     return ledger.add(Row(body["id"], "balance_transaction", ledger.now, body))
@@ -203,7 +203,7 @@ def book_capture(ledger: Ledger, charge: Row, amount: int) -> None:
 
 def _new_charge(ledger: Ledger, intent: Row, method: Row, manual: bool, secured: bool) -> Row:
     id = ledger.chance.id("ch" if method.body["type"] == "card" else "py")
-    body = shapes.charge(id, ledger.now, intent.body["amount"], intent.body["currency"])
+    body = money_shapes.charge(id, ledger.now, intent.body["amount"], intent.body["currency"])
     slow = method.body["type"] != "card"
     body |= {
         "billing_details": method.body["billing_details"],
@@ -233,7 +233,9 @@ def _details(ledger: Ledger, intent: Row, method: Row, manual: bool, secured: bo
         return {"type": kind, kind: bank | {"mandate": None, "expected_debit_date": None}}
     authorization = ledger.chance.letters(6).upper()
     before = ledger.now + HOLD_SECONDS if manual else None
-    card = shapes.charged_card(method.body["card"], intent.body["amount"], authorization, before, secured)
+    card = money_shapes.charged_card(
+        method.body["card"], intent.body["amount"], authorization, before, secured
+    )
     return {"type": "card", "card": card}
 
 

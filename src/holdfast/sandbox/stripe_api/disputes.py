@@ -1,7 +1,7 @@
 """Disputes. https://docs.stripe.com/api/disputes and https://docs.stripe.com/disputes/how-disputes-work"""
 
 from holdfast.sandbox.ledger import Json, Ledger, Row
-from holdfast.sandbox.stripe_api import charging, shapes
+from holdfast.sandbox.stripe_api import charging, money_shapes
 from holdfast.sandbox.stripe_api.context import Call, wanted
 from holdfast.sandbox.stripe_api.errors import wrong_state
 from holdfast.sandbox.stripe_api.parameters import merged_metadata
@@ -16,7 +16,7 @@ TEST_EVIDENCE = {"winning_evidence": "won", "losing_evidence": "lost"}
 def open_dispute(ledger: Ledger, charge: Row, reason: str = "fraudulent") -> Row:
     """The cardholder's bank takes the money back and asks for an explanation."""
     id = ledger.chance.id("du")
-    body = shapes.dispute(id, ledger.now, charge.body, reason, ledger.now + RESPOND_WITHIN)
+    body = money_shapes.dispute(id, ledger.now, charge.body, reason, ledger.now + RESPOND_WITHIN)
     brand = charge.body["payment_method_details"].get("card", {}).get("brand", "visa")
     body["payment_method_details"]["card"] |= {"brand": brand, "network": brand}
     row = ledger.add(

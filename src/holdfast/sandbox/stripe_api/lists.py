@@ -77,7 +77,7 @@ async def _rows(
     call: Call, where: LiteralString, values: list[Any], backwards: bool, limit: int
 ) -> list[Row]:
     order: LiteralString = "ASC" if backwards else "DESC"
-    query: LiteralString = "SELECT id, type, created, body FROM sandbox.object WHERE " + where
+    query: LiteralString = "SELECT id, type, created, body FROM sandbox.object WHERE " + where  # noqa: S608
     query += " ORDER BY seq " + order + " LIMIT %s"
     cursor = await call.ledger.connection.execute(query, [*values, limit])
     return [Row(**row) for row in await cursor.fetchall()]

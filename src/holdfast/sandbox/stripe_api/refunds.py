@@ -1,7 +1,7 @@
 """Refunds. https://docs.stripe.com/api/refunds and https://docs.stripe.com/refunds#failed-refunds"""
 
 from holdfast.sandbox.ledger import Json, Ledger, Row
-from holdfast.sandbox.stripe_api import charging, money, shapes
+from holdfast.sandbox.stripe_api import charging, money, money_shapes
 from holdfast.sandbox.stripe_api.context import Call, wanted
 from holdfast.sandbox.stripe_api.errors import invalid, missing_resource, wrong_state
 from holdfast.sandbox.stripe_api.parameters import merged_metadata
@@ -56,7 +56,7 @@ def make(ledger: Ledger, charge: Row, amount: int | None, faults: Json) -> Row:
     left = _check(charge, amount)
     amount = left if amount is None else amount
     id = ledger.chance.id("re")
-    body = shapes.refund(id, ledger.now, amount, charge.body["currency"])
+    body = money_shapes.refund(id, ledger.now, amount, charge.body["currency"])
     body |= {"charge": charge.id, "payment_intent": charge.payment_intent}
     row = ledger.add(
         Row(id, "refund", ledger.now, body, payment_intent=charge.payment_intent, charge=charge.id)

@@ -5,6 +5,7 @@ from typing import Any
 from holdfast.sandbox.stripe_api import lists
 from holdfast.sandbox.stripe_api.errors import invalid
 from holdfast.sandbox.stripe_api.money import SUPPORTED
+from holdfast.sandbox.stripe_api.money_shapes import EVIDENCE
 from holdfast.sandbox.stripe_api.parameters import (
     Fields,
     amount,
@@ -21,7 +22,6 @@ from holdfast.sandbox.stripe_api.parameters import (
     text,
     url,
 )
-from holdfast.sandbox.stripe_api.shapes import EVIDENCE
 
 
 def currency(value: Any, param: str) -> str:
@@ -298,7 +298,7 @@ CUSTOMER_CREATE: Fields = {
     "metadata": metadata,
     **_anything(
         "address balance business_name cash_balance individual_name invoice_prefix invoice_settings "
-        "next_invoice_sequence payment_method preferred_locales shipping source tax tax_exempt tax_id_data test_clock"
+        "next_invoice_sequence payment_method preferred_locales shipping source tax tax_exempt tax_id_data test_clock validate"
     ),
 }
 CUSTOMER_LIST: Fields = {**lists.LIST, "email": text(512), "test_clock": ID}

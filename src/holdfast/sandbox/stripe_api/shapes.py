@@ -10,13 +10,13 @@ Json = dict[str, Any]
 NO_ADDRESS = dict.fromkeys(("city", "country", "line1", "line2", "postal_code", "state"))
 
 
-def _nothing(names: str) -> Json:
+def nothing(names: str) -> Json:
     return dict.fromkeys(names.split())
 
 
 def checkout_session(id: str, created: int) -> Json:
     """https://docs.stripe.com/api/checkout/sessions/object"""
-    return _nothing(
+    return nothing(
         "after_expiration allow_promotion_codes allowed_payment_method_types billing_address_collection branding_settings "
         "cancel_url client_reference_id client_secret collected_information consent consent_collection "
         "currency_conversion customer customer_account customer_details customer_email "
@@ -35,13 +35,13 @@ def checkout_session(id: str, created: int) -> Json:
         "created": created,
         "currency": None,
         "custom_fields": [],
-        "custom_text": _nothing("after_submit shipping_address submit terms_of_service_acceptance"),
+        "custom_text": nothing("after_submit shipping_address submit terms_of_service_acceptance"),
         "customer_creation": "if_required",
         "discounts": [],
         "expires_at": created,
         "invoice_creation": {
             "enabled": False,
-            "invoice_data": _nothing(
+            "invoice_data": nothing(
                 "account_tax_ids custom_fields description footer issuer rendering_options"
             )
             | {"metadata": {}},
@@ -98,7 +98,7 @@ def line_item(id: str, price: Json, quantity: int, description: str | None, meta
 
 def price(id: str, created: int, currency: str, unit_amount: int, product: str) -> Json:
     """https://docs.stripe.com/api/prices/object; made on the spot for `price_data`, so it is not active."""
-    return _nothing("custom_unit_amount lookup_key nickname recurring tiers_mode transform_quantity") | {
+    return nothing("custom_unit_amount lookup_key nickname recurring tiers_mode transform_quantity") | {
         "id": id,
         "object": "price",
         "active": False,
@@ -117,7 +117,7 @@ def price(id: str, created: int, currency: str, unit_amount: int, product: str) 
 
 def payment_intent(id: str, created: int, amount: int, currency: str, client_secret: str) -> Json:
     """https://docs.stripe.com/api/payment_intents/object"""
-    return _nothing(
+    return nothing(
         "allowed_payment_method_types amount_details application application_fee_amount canceled_at cancellation_reason "
         "customer customer_account description excluded_payment_method_types hooks last_payment_error latest_charge "
         "managed_payments next_action on_behalf_of payment_details payment_method payment_record "
@@ -187,7 +187,7 @@ def card_payment_method(id: str, created: int, brand: str, last4: str, billing: 
 def bank_payment_method(id: str, created: int, kind: str, billing: Json) -> Json:
     bank: Json = {
         "bacs_debit": {"fingerprint": "sandboxbank", "last4": "2345", "sort_code": "108800"},
-        "sepa_debit": _nothing("branch_code generated_from")
+        "sepa_debit": nothing("branch_code generated_from")
         | {"bank_code": "37040044", "country": "DE", "fingerprint": "sandboxbank", "last4": "3000"},
     }[kind]
     return {
@@ -203,188 +203,6 @@ def bank_payment_method(id: str, created: int, kind: str, billing: Json) -> Json
         "radar_options": {"session": None},
         "type": kind,
         kind: bank,
-    }
-
-
-def charge(id: str, created: int, amount: int, currency: str) -> Json:
-    """https://docs.stripe.com/api/charges/object"""
-    return _nothing(
-        "application application_fee application_fee_amount authorization_code balance_transaction customer description "
-        "failure_balance_transaction failure_code failure_message level3 on_behalf_of payment_method "
-        "payment_method_details presentment_details receipt_email receipt_number receipt_url review shipping "
-        "source source_transfer statement_descriptor statement_descriptor_suffix transfer transfer_data transfer_group"
-    ) | {
-        "id": id,
-        "object": "charge",
-        "amount": amount,
-        "amount_captured": 0,
-        "amount_refunded": 0,
-        "billing_details": billing_details(None, None),
-        "calculated_statement_descriptor": "SANDBOX",
-        "captured": False,
-        "created": created,
-        "currency": currency,
-        "disputed": False,
-        "fraud_details": {},
-        "livemode": False,
-        "metadata": {},
-        "outcome": None,
-        "paid": False,
-        "payment_intent": None,
-        "radar_options": {},
-        "refunded": False,
-        "status": "pending",
-    }
-
-
-def charged_card(
-    card: Json, amount: int, authorization: str, capture_before: int | None, secured: bool
-) -> Json:
-    """`payment_method_details.card`; `capture_before` is there only while the charge waits to be captured."""
-    details = _nothing(
-        "description iin installments issuer mandate moto setup_credential_usage stored_credential_usage "
-        "transaction_link_id wallet electronic_commerce_indicator"
-    ) | {
-        "amount_authorized": amount,
-        "authorization_code": authorization,
-        "brand": card["brand"],
-        "checks": card["checks"],
-        "country": card["country"],
-        "exp_month": card["exp_month"],
-        "exp_year": card["exp_year"],
-        "extended_authorization": {"status": "disabled"},
-        "fingerprint": card["fingerprint"],
-        "funding": card["funding"],
-        "incremental_authorization": {"status": "unavailable"},
-        "last4": card["last4"],
-        "multicapture": {"status": "unavailable"},
-        "network": card["brand"],
-        "network_token": {"used": False},
-        "network_transaction_id": f"{authorization}{card['last4']}",
-        "overcapture": {"maximum_amount_capturable": amount, "status": "unavailable"},
-        "regulated_status": card["regulated_status"],
-        "three_d_secure": three_d_secure() if secured else None,
-    }
-    return details if capture_before is None else details | {"capture_before": capture_before}
-
-
-def three_d_secure() -> Json:
-    return _nothing("exemption_indicator result_reason") | {
-        "authentication_flow": "challenge",
-        "electronic_commerce_indicator": "05",
-        "exemption_indicator_applied": False,
-        "result": "authenticated",
-        "transaction_id": "00000000-0000-4000-8000-000000000000",
-        "version": "2.2.0",
-    }
-
-
-def refund(id: str, created: int, amount: int, currency: str) -> Json:
-    """https://docs.stripe.com/api/refunds/object"""
-    return _nothing(
-        "balance_transaction charge customer customer_account description failure_balance_transaction failure_reason "
-        "instructions_email next_action payment_intent payment_method pending_reason presentment_details reason "
-        "receipt_number source_transfer_reversal transfer_reversal"
-    ) | {
-        "id": id,
-        "object": "refund",
-        "amount": amount,
-        "created": created,
-        "currency": currency,
-        "destination_details": {
-            "card": {
-                "reference": None,
-                "reference_status": "pending",
-                "reference_type": "acquirer_reference_number",
-                "type": "refund",
-            },
-            "type": "card",
-        },
-        "metadata": {},
-        "status": "succeeded",
-    }
-
-
-EVIDENCE = (
-    "access_activity_log appeal billing_address cancellation_policy cancellation_policy_disclosure cancellation_rebuttal "
-    "customer_communication customer_email_address customer_name customer_purchase_ip customer_signature "
-    "duplicate_charge_documentation duplicate_charge_explanation duplicate_charge_id product_description receipt "
-    "refund_policy refund_policy_disclosure refund_refusal_explanation service_date service_documentation "
-    "shipping_address shipping_carrier shipping_date shipping_documentation shipping_tracking_number "
-    "uncategorized_file uncategorized_text"
-)
-
-
-def dispute(id: str, created: int, charge: Json, reason: str, due_by: int) -> Json:
-    """https://docs.stripe.com/api/disputes/object"""
-    return {
-        "id": id,
-        "object": "dispute",
-        "amount": charge["amount_captured"],
-        "balance_transactions": [],
-        "charge": charge["id"],
-        "created": created,
-        "currency": charge["currency"],
-        "enhanced_eligibility_types": [],
-        "evidence": _nothing(EVIDENCE) | {"enhanced_evidence": {}},
-        "evidence_details": {
-            "due_by": due_by,
-            "enhanced_eligibility": {},
-            "has_evidence": False,
-            "past_due": False,
-            "submission_count": 0,
-            "submission_method": "not_submitted",
-        },
-        "intended_submission_method": "manual",
-        "is_charge_refundable": False,
-        "livemode": False,
-        "metadata": {},
-        "network_reason_code": "10.4",
-        "payment_intent": charge["payment_intent"],
-        "payment_method_details": {
-            "card": {
-                "brand": "visa",
-                "case_type": "chargeback",
-                "network": "visa",
-                "network_reason_code": "10.4",
-            },
-            "type": "card",
-        },
-        "reason": reason,
-        "status": "needs_response",
-    }
-
-
-def balance_transaction(
-    id: str, created: int, kind: str, amount: int, fee: int, currency: str, source: str
-) -> Json:
-    """https://docs.stripe.com/api/balance_transactions/object"""
-    details = [
-        {
-            "amount": fee,
-            "application": None,
-            "currency": currency,
-            "description": "Fees",
-            "type": "stripe_fee",
-        }
-    ]
-    return {
-        "id": id,
-        "object": "balance_transaction",
-        "amount": amount,
-        "available_on": created + 2 * 24 * 3600,
-        "balance_type": "payments",
-        "created": created,
-        "currency": currency,
-        "description": None,
-        "exchange_rate": None,
-        "fee": fee,
-        "fee_details": details if fee else [],
-        "net": amount - fee,
-        "reporting_category": "dispute" if kind == "adjustment" else kind,
-        "source": source,
-        "status": "pending",
-        "type": kind,
     }
 
 
@@ -409,7 +227,7 @@ def webhook_endpoint(
 
 def customer(id: str, created: int) -> Json:
     """https://docs.stripe.com/api/customers/object"""
-    return _nothing(
+    return nothing(
         "address business_name currency customer_account default_source description discount email individual_name name "
         "phone shipping test_clock"
     ) | {
@@ -419,7 +237,7 @@ def customer(id: str, created: int) -> Json:
         "created": created,
         "delinquent": False,
         "invoice_prefix": id[-8:].upper(),
-        "invoice_settings": _nothing("custom_fields default_payment_method footer rendering_options"),
+        "invoice_settings": nothing("custom_fields default_payment_method footer rendering_options"),
         "livemode": False,
         "metadata": {},
         "next_invoice_sequence": 1,
@@ -433,7 +251,7 @@ def account() -> Json:
     return {
         "id": "acct_sandbox00000000",
         "object": "account",
-        "business_profile": _nothing(
+        "business_profile": nothing(
             "mcc product_description support_address support_email support_phone support_url url"
         )
         | {"name": "Sandbox"},
@@ -447,6 +265,16 @@ def account() -> Json:
         "email": "sandbox@example.com",
         "metadata": {},
         "payouts_enabled": True,
-        "settings": {"dashboard": {"display_name": "Sandbox", "timezone": "Etc/UTC"}},
+        "settings": {
+            "branding": nothing("icon logo primary_color secondary_color"),
+            "card_payments": nothing("statement_descriptor_prefix_kana statement_descriptor_prefix_kanji")
+            | {
+                "decline_on": {"avs_failure": False, "cvc_failure": False},
+                "statement_descriptor_prefix": "SANDBOX",
+            },
+            "dashboard": {"display_name": "Sandbox", "timezone": "Etc/UTC"},
+            "payments": nothing("statement_descriptor_kana statement_descriptor_kanji")
+            | {"statement_descriptor": "SANDBOX"},
+        },
         "type": "standard",
     }

@@ -1,0 +1,103 @@
+"""The SMS provider's wire."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from holdfast.sandbox.twilio import signature
+from tests.sandbox.listener import Listener
+
+AUTH = ("ACsandbox", "sandbox")
+MESSAGES = "/2010-04-01/Accounts/ACsandbox/Messages"
+TEXT = {
+    "To": "+447700900123",
+    "From": "+15005550006",
+    "Body": "Complete your booking: https://shop.example/b/x",
+}
+
+
+def send(web: httpx.Client, **more: str) -> httpx.Response:
+    return web.post(f"{MESSAGES}.json", data=TEXT | more, auth=AUTH)
+
+
+def test_a_text_is_queued_and_then_delivered(web: httpx.Client, listener: Listener) -> None:
+    answer = send(web, StatusCallback=listener.url)
+    assert answer.status_code == 201
+    made = answer.json()
+    assert (made["status"], made["to"], made["body"]) == ("queued", TEXT["To"], TEXT["Body"])
+    assert made["sid"].startswith("SM")
+    assert len(made["sid"]) == 34
+    got = listener.wait_for(lambda all_: len(all_) >= 2)
+    calls = [dict(httpx.QueryParams(one.body.decode())) for one in got]
+    assert [call["MessageStatus"] for call in calls] == ["sent", "delivered"]
+    assert all(call["MessageSid"] == made["sid"] for call in calls)
+    for call, one in zip(calls, got, strict=True):
+        assert one.headers["x-twilio-signature"] == signature(listener.url, call, "sandbox")
+    assert web.get(f"{MESSAGES}/{made['sid']}.json", auth=AUTH).json()["status"] == "delivered"
+
+
+def test_it_is_on_the_phone(web: httpx.Client) -> None:
+    sid = send(web).json()["sid"]
+    (message,) = web.get("/control/messages").json()["messages"]
+    assert (message["channel"], message["to"], message["text"]) == ("sms", TEXT["To"], TEXT["Body"])
+    assert (message["attachments"], message["copies"], message["sid"]) == ([], 1, sid)
+    assert 'href="https://shop.example/b/x"' in web.get("/inbox").text
+    assert web.get(f"/inbox/{message['id']}").status_code == 200
+
+
+def test_texts_are_listed(web: httpx.Client) -> None:
+    first, second = send(web).json()["sid"], send(web, To="+447700900999").json()["sid"]
+    listed = web.get(f"{MESSAGES}.json", auth=AUTH).json()["messages"]
+    assert [one["sid"] for one in listed] == [second, first]
+    params = {"To": TEXT["To"], "PageSize": "5"}
+    assert [
+        one["sid"] for one in web.get(f"{MESSAGES}.json", params=params, auth=AUTH).json()["messages"]
+    ] == [first]
+
+
+def test_a_text_that_does_not_arrive(web: httpx.Client, listener: Listener) -> None:
+    web.post("/control/faults", json={"sms": {"undelivered": 1}})
+    send(web, StatusCallback=listener.url)
+    got = listener.wait_for(lambda all_: len(all_) >= 2)
+    last = dict(httpx.QueryParams(got[-1].body.decode()))
+    assert (last["MessageStatus"], last["ErrorCode"]) == ("undelivered", "30003")
+
+
+def test_the_provider_fails(web: httpx.Client) -> None:
+    web.post("/control/faults", json={"sms": {"error": 1}})
+    assert send(web).status_code == 500
+    assert web.get("/control/messages").json()["messages"] == []
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"To": ""}, 21604),
+        ({"To": "07700 900123"}, 21211),
+        ({"Body": ""}, 21602),
+        ({"From": ""}, 21603),
+        ({"Body": "x" * 1601}, 21617),
+    ],
+)
+def test_a_text_is_refused(change: dict[str, str], code: int, web: httpx.Client) -> None:
+    answer = send(web, **change)
+    assert (answer.status_code, answer.json()["code"]) == (400, code)
+
+
+def test_the_account_is_asked_for(web: httpx.Client) -> None:
+    assert web.post(f"{MESSAGES}.json", data=TEXT).status_code == 401
+    assert web.post(f"{MESSAGES}.json", data=TEXT, auth=("ACsandbox", "wrong")).status_code == 401
+    assert web.get(f"{MESSAGES}/SMnone.json", auth=AUTH).status_code == 404
+
+
+def test_the_signature_of_the_providers_own_example() -> None:
+    params = {
+        "CallSid": "CA1234567890ABCDE",
+        "Caller": "+14158675309",
+        "Digits": "1234",
+        "From": "+14158675309",
+        "To": "+18005551212",
+    }
+    url = "https://mycompany.com/myapp.php?foo=1&bar=2"
+    assert signature(url, params, "12345") == "RSOYDt4T1cUTdK1PDd93/VVr8B8="

@@ -23,6 +23,10 @@ def healthy() -> OurSide:
             "currency": "GBP",
             "stuck_reason": None,
             "locale": "en_GB",
+            "title": "Dinner and a show",
+            "customer_name": "Sample Guest",
+            "customer_email": "guest@example.com",
+            "customer_phone": None,
         },
         booking={
             "booking_id": "bkg_1",

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
+WIDTH_OF_A_FILE = 160  # columns, where no terminal says how many there are
+
+
 def as_json(value: object) -> str:
     """One line. Dataclasses become objects, times RFC 3339 in UTC."""
     return json.dumps(value, default=_plain, ensure_ascii=False)
@@ -37,7 +40,8 @@ def console() -> Console:
     """Where tables go. Imported late: rich costs more than most commands do."""
     from rich.console import Console
 
-    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    is_terminal = sys.stdout.isatty()
+    return Console(highlight=False, soft_wrap=not is_terminal, width=None if is_terminal else WIDTH_OF_A_FILE)
 
 
 def report_error(error: HoldfastError, wants_json: bool) -> int:

@@ -28,6 +28,12 @@ def _id_as_number(value: Any) -> Any:
     return value
 
 
+def _digits(value: Any) -> Any:
+    if isinstance(value, str) and not (value.isascii() and value.isdigit()):
+        raise ValueError("Must be a whole number")  # 35.0 and +35 are other addresses
+    return value
+
+
 def one_line(text: str) -> str:
     """The text, when it is one line without control characters. Raises ValueError."""
     if any(unicodedata.category(c) in {"Cc", "Cs", "Zl", "Zp"} or c in DIRECTION_MARKS for c in text):
@@ -54,7 +60,7 @@ def _in_utc(moment: datetime) -> datetime:
 
 
 CatalogId = Annotated[int, BeforeValidator(_id_as_number), Field(strict=True, ge=1, le=LARGEST_ID)]
-EventIdInPath = Annotated[int, Path(ge=1, le=LARGEST_ID, description="The event's number")]
+EventIdInPath = Annotated[int, BeforeValidator(_digits), Path(ge=1, le=LARGEST_ID, description="The event's number")]
 Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 Line = Annotated[str, Field(strict=True), AfterValidator(one_line)]
 Lines = Annotated[str, Field(strict=True), AfterValidator(some_lines)]

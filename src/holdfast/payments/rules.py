@@ -6,6 +6,7 @@ exhaustive test are generated from the same enumeration.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -162,13 +163,11 @@ class Money:
 
 def read_money(evidence: Evidence, agreed_amount: int, agreed_currency: str) -> Money:
     """Sessions are the authority, intents the second witness: each alone suffices (F62)."""
-    sessions, intents = evidence.of("session"), evidence.of("intent")
     charge_id, charge = _paying_charge(evidence)
-    amounts = _amounts(sessions, intents)
-    currencies = {only(facts, "currency") for facts in (*sessions.values(), *intents.values())} - {None}
+    amounts, currencies = _amounts(evidence), _currencies(evidence)
     problems = tuple(evidence.contradictions())
     matches = amounts <= {agreed_amount} and currencies <= {agreed_currency.lower()} and not problems
-    captured = _first(charge.get("created"))
+    created = only(charge, "created")
     return Money(
         funds=_funds(evidence),
         at_stripe=_at_stripe(evidence),
@@ -177,11 +176,11 @@ def read_money(evidence: Evidence, agreed_amount: int, agreed_currency: str) -> 
         charge_id=charge_id,
         amount=max(amounts, default=None),
         currency=str(min(currencies)).upper() if currencies else None,
-        charged_at=from_unix(captured) if captured else None,
+        charged_at=from_unix(created) if created else None,
         brand=only(charge, "brand"),
         last4=only(charge, "last4"),
         capture_before=from_unix(charge["capture_before"]) if charge.get("capture_before") else None,
-        declined_at=_declined_at(intents),
+        declined_at=_declined_at(evidence.of("intent")),
         problems=problems,
     )
 
@@ -205,7 +204,11 @@ def _funds(evidence: Evidence) -> Funds:
 
 
 def _captured_charge(evidence: Evidence) -> bool:
-    return any(c.get("status") == "succeeded" and c.get("captured") for c in evidence.of("charge").values())
+    return any(_is_captured(charge) for charge in evidence.of("charge").values())
+
+
+def _is_captured(charge: Mapping[str, Any]) -> bool:
+    return charge.get("status") == "succeeded" and bool(charge.get("captured"))
 
 
 def _at_stripe(evidence: Evidence) -> AtStripe:
@@ -223,16 +226,20 @@ def _at_stripe(evidence: Evidence) -> AtStripe:
     return AtStripe.UNKNOWN
 
 
-def _amounts(sessions: Any, intents: Any) -> set[int]:
-    agreed = {only(facts, "amount_total") for facts in sessions.values()} | {
-        only(facts, "amount") for facts in intents.values()
+def _amounts(evidence: Evidence) -> set[int]:
+    """Every sum that any of the objects names: they must all be one, and the one that was agreed."""
+    told = {only(facts, "amount_total") for facts in evidence.of("session").values()}
+    told |= {only(facts, "amount") for facts in evidence.of("intent").values()}
+    told |= {
+        i.get("amount_received") for i in evidence.of("intent").values() if i.get("status") == "succeeded"
     }
-    received = {
-        i["amount_received"]
-        for i in intents.values()
-        if i.get("status") == "succeeded" and i.get("amount_received")
-    }
-    return (agreed | received) - {None}
+    told |= {c.get("amount_captured") for c in evidence.of("charge").values() if _is_captured(c)}
+    return {amount for amount in told if amount}
+
+
+def _currencies(evidence: Evidence) -> set[str]:
+    objects = [facts for kind in ("session", "intent", "charge") for facts in evidence.of(kind).values()]
+    return {str(only(facts, "currency")) for facts in objects if only(facts, "currency")}
 
 
 def _paying_charge(evidence: Evidence) -> tuple[str | None, dict[str, Any]]:
@@ -250,13 +257,9 @@ def _intent_id(evidence: Evidence) -> str | None:
     return next((id_ for id_ in (*told, *evidence.of("intent")) if id_), None)
 
 
-def _declined_at(intents: Any) -> datetime | None:
+def _declined_at(intents: Mapping[str, Any]) -> datetime | None:
     times = [facts["declined_at"] for facts in intents.values() if facts.get("declined_at")]
     return from_unix(max(times)) if times else None
-
-
-def _first(values: Any) -> Any:
-    return values[0] if values else None
 
 
 # When an open attempt is asked about, after it was made; then when its hold ends, then every ASK_AGAIN.

@@ -54,7 +54,7 @@ def resolved(declared: type, names: dict[str, Any]) -> dict[str, Any]:
         try:
             return get_type_hints(declared, globalns=names)
         except NameError as error:
-            names[error.name] = StripeObject
+            names[str(error.name)] = StripeObject
 
 
 def is_optional(kind: Any) -> bool:

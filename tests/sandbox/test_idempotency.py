@@ -48,7 +48,7 @@ def test_many_at_once_make_one(sandbox: Sandbox, client: stripe.StripeClient) ->
         try:
             return 200, create(client_of(sandbox), "k3").id
         except stripe.APIError as error:
-            return error.http_status, error.error and error.error.code
+            return error.http_status, error.error.code if error.error else None
 
     with ThreadPoolExecutor(8) as pool:
         answers = set(pool.map(one, range(24)))

@@ -20,8 +20,8 @@ MAX_BODY = 32 * 1024 * 1024
 READ_SIZE = 65_536
 
 
-class HangUp(Exception):
-    """Close this connection without a word."""
+class HangUp(BaseException):
+    """Close this connection without a word. No Exception, so that no middleware turns it into a 500."""
 
 
 class Connection:

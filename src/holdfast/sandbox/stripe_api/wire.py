@@ -8,6 +8,7 @@ import asyncio
 import base64
 import hashlib
 import json
+import logging
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -25,6 +26,7 @@ from holdfast.sandbox.stripe_api.form import parse_form
 from holdfast.sandbox.stripe_api.parameters import checked
 from holdfast.sandbox.world import World
 
+LOG = logging.getLogger(__name__)
 KEY_LENGTH = 255
 # https://docs.stripe.com/api/idempotent_requests: keys can be pruned after at least 24 hours
 KEY_KEPT_SECONDS = 24 * 3600
@@ -70,6 +72,9 @@ class Api:
         except StripeFault as fault:
             status, body = fault.status, json.dumps(self._error_body(fault.error, request_id))
             headers |= fault.headers
+        except Exception:
+            LOG.exception("%s %s", request.method, request.path)
+            status, body = 500, json.dumps(self._error_body(errors.server_error().error, request_id))
         return Response(status, body, headers | {"Content-Type": "application/json"})
 
     def _error_body(self, error: Json, request_id: str) -> Json:

@@ -7,10 +7,13 @@ from typing import Any
 from holdfast.cli.output import console
 
 
+SHOWN_EVENT = 35  # of catalog/demo.yaml: a plan of the room, food and wine
+
+
 def show_welcome(demo: dict[str, Any]) -> None:
     from rich.table import Table
 
-    event = demo["events"][0] if demo["events"] else {"id": 35, "title": "", "free": 0}
+    event = next((e for e in demo["events"] if e["id"] == SHOWN_EVENT), demo["events"][0])
     web, sandbox = demo["web"], demo["sandbox"]
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     table.add_column(style="bold", no_wrap=True)

@@ -1,11 +1,13 @@
 """What was paid is what was agreed, in the currency that was agreed.
 
-Why: a price that changed between the page and the payment is either the guest's loss or the business's; a currency that
-    differs may be a factor of a hundred.
-Broken by: prices edited while a session was open; a promotion at Stripe; a zero-decimal currency taken for one with two.
-Prevented by: the session is made from the order's own lines, amounts are integers with their currency, and settling compares both
-    before it confirms.
-PostgreSQL: a CHECK cannot look at another table's row, and a difference must be storable: it happened, and a person decides.
+Why: a price that changed between the page and the payment is either the guest's loss or the business's; a
+    currency that differs may be a factor of a hundred.
+Broken by: prices edited while a session was open; a promotion at Stripe; a zero-decimal currency taken for
+    one with two.
+Prevented by: the session is made from the order's own lines, amounts are integers with their currency, and
+    settling compares both before it confirms.
+PostgreSQL: a CHECK cannot look at another table's row, and a difference must be storable: it happened, and
+    a person decides.
 Repair: none by machine.
 Failure modes: F21, F22, F29
 """

@@ -1,10 +1,12 @@
 """A confirmed booking that costs something has its money.
 
 Why: a seat that was given away without payment is the business's loss, and the guest has no receipt.
-Broken by: believing the success page; taking a slow method's `complete` for `paid`; a session of another booking.
-Prevented by: only evidence from Stripe confirms, and a deferred constraint trigger refuses to commit a confirmed order without a
-    captured payment of at least its amount.
-PostgreSQL: it refuses the step to confirmed; it is not asked when a payment's captured sum is lowered afterwards, or in a restore.
+Broken by: believing the success page; taking a slow method's `complete` for `paid`; a session of another
+    booking.
+Prevented by: only evidence from Stripe confirms, and a deferred constraint trigger refuses to commit a
+    confirmed order without a captured payment of at least its amount.
+PostgreSQL: it refuses the step to confirmed; it is not asked when a payment's captured sum is lowered
+    afterwards, or in a restore.
 Repair: none by machine.
 Failure modes: F18, F27, F73
 """

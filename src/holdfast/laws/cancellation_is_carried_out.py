@@ -2,7 +2,8 @@
 
 Why: the guest believes that it is cancelled; meanwhile the seats are kept and the page could still be paid.
 Broken by: a cancellation while a payment is under way, whose end nobody looks at.
-Prevented by: cancelling closes the page at Stripe first, and whatever settles the order afterwards sees the wish.
+Prevented by: cancelling closes the page at Stripe first, and whatever settles the order afterwards sees the
+    wish.
 PostgreSQL: what has to happen between the wish and its end is at Stripe.
 Repair: the order is settled; while Stripe cannot be reached the wish stays.
 Failure modes: F16

@@ -1,12 +1,13 @@
 """Five minutes after a booking is confirmed, its guest has the confirmation.
 
 Why: without it the guest does not know whether the payment went through, and pays again or calls the bank.
-Broken by: a mail server that is away; a worker that stands still; an address that does not exist; a message sent outside the
-    transaction that confirmed.
-Prevented by: the message is a row of the transaction that confirms, tried again until it is delivered or refused for good.
+Broken by: a mail server that is away; a worker that stands still; an address that does not exist; a message
+    sent outside the transaction that confirmed.
+Prevented by: the message is a row of the transaction that confirms, tried again until it is delivered or
+    refused for good.
 PostgreSQL: the other side is a mail server.
-Repair: a message that is missing is written, one that waits is tried now; after a refusal for good a person finds another way,
-    and closing that task settles it.
+Repair: a message that is missing is written, one that waits is tried now; after a refusal for good a person
+    finds another way, and closing that task settles it.
 Failure modes: F67, F68
 """
 

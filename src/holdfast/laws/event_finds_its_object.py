@@ -1,10 +1,10 @@
 """An event finds the order that it speaks of within an hour.
 
-Why: it waits because nothing here is known by its id: it may have come before our own commit, belong to another installation on
-    the same Stripe account, or tell of money that a restored backup has forgotten.
+Why: it waits because nothing here is known by its id: it may have come before our own commit, belong to
+    another installation on the same Stripe account, or tell of money that a restored backup has forgotten.
 Broken by: two systems on one account; a session made by hand; a restore.
-Prevented by: an attempt is committed before Stripe hears of it, so its event cannot come too early for long; what is marked as
-    somebody else's is set aside at once.
+Prevented by: an attempt is committed before Stripe hears of it, so its event cannot come too early for
+    long; what is marked as somebody else's is set aside at once.
 PostgreSQL: the other side is Stripe.
 Repair: it is handled again; what stays unknown a person has to explain.
 Failure modes: F08, F12, F25, F58

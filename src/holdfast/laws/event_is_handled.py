@@ -2,7 +2,8 @@
 
 Why: a stored event that nobody acts on is a payment that nobody sees.
 Broken by: an error in a handler; no worker; a process that dies between storing and acting.
-Prevented by: the inbox is the queue: whatever has no handled_at is due again, and handled_at is set in the transaction of the effect.
+Prevented by: the inbox is the queue: whatever has no handled_at is due again, and handled_at is set in the
+    transaction of the effect.
 PostgreSQL: it cannot make anybody do the work in time.
 Repair: it is handled again, with the same effect however often.
 Failure modes: F04, F06, F07, F66

@@ -1,7 +1,7 @@
 """A completed session that Stripe told us of as paid is recorded as paid.
 
-Why: an event marked as handled is never looked at again; if its effect is missing, the retry that would mend it is refused as
-    a duplicate.
+Why: an event marked as handled is never looked at again; if its effect is missing, the retry that would
+    mend it is refused as a duplicate.
 Broken by: marking before the effect commits; an effect that was rolled back alone.
 Prevented by: handled_at is set in the transaction of the effect.
 PostgreSQL: what the effect should have been is written in the event's text, in Stripe's words.
@@ -27,5 +27,5 @@ LAW = Law(
         INSERT INTO webhook_events (event_id, type, object_id, livemode, created_at, payload, received_at, handled_at, outcome)
         SELECT 'evt_planted', 'checkout.session.completed', session_id, false, %(now)s,
                '{"data": {"object": {"object": "checkout.session", "payment_status": "paid"}}}', %(now)s, %(now)s, 'applied'
-          FROM attempts WHERE attempt_id = %(expired_attempt)s""",
+          FROM attempts WHERE attempt_id = %(pending_attempt)s""",
 )

@@ -1,11 +1,14 @@
 """A hold that is over is let go, once Stripe has said that nobody can pay for it any more.
 
 Why: seats that nobody will pay for are kept from guests who would.
-Broken by: a worker that stands still; an attempt that nobody asks about; a hold whose payment page was never made.
-Prevented by: the worker lets go of holds that have no open attempt, and asks Stripe about those that have one. While Stripe cannot
-    be reached the hold stays, and that is right (the fence): such a hold is being asked about, and no violation.
+Broken by: a worker that stands still; an attempt that nobody asks about; a hold whose payment page was
+    never made.
+Prevented by: the worker lets go of holds that have no open attempt, and asks Stripe about those that have
+    one. While Stripe cannot be reached the hold stays, and that is right (the fence): such a hold is being
+    asked about, and no violation.
 PostgreSQL: it cannot let time pass, and the fence's other side is Stripe.
-Repair: every attempt is settled with Stripe, and the hold is let go if all of them are closed. Stripe out of reach: it stays.
+Repair: every attempt is settled with Stripe, and the hold is let go if all of them are closed. Stripe out
+    of reach: it stays.
 Failure modes: F38, F39, F42
 """
 

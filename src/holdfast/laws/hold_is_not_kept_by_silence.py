@@ -2,7 +2,8 @@
 
 Why: the fence keeps the seats while Stripe is silent, which is right; somebody should know that it does.
 Broken by: an outage at Stripe, a network that lets nothing out, a key that was revoked.
-Prevented by: attempts are asked about again and again, ever more slowly, and let go as soon as Stripe answers.
+Prevented by: attempts are asked about again and again, ever more slowly, and let go as soon as Stripe
+    answers.
 PostgreSQL: the other side is Stripe.
 Repair: the attempt is settled again; nothing is ever let go without Stripe's word.
 Failure modes: F38, F39

@@ -2,8 +2,10 @@
 
 Why: the guest paid, only too late for us; keeping the money without a word is the worst answer.
 Broken by: an expired hold that is paid in the last second; a cancellation while the payment was under way.
-Prevented by: settling knows the ladder: seats free, confirm; else the organiser's reserve; else one refund, with a message.
-PostgreSQL: the money is a fact that arrives after the booking's end, and must be storable before it is answered.
+Prevented by: settling knows the ladder: seats free, confirm; else the organiser's reserve; else one refund,
+    with a message.
+PostgreSQL: the money is a fact that arrives after the booking's end, and must be storable before it is
+    answered.
 Repair: the order is settled again, which takes the next step of the ladder.
 Failure modes: F13, F15, F16
 """

@@ -1,12 +1,14 @@
 """A seat that is taken belongs to a live booking, and a live booking has all its seats.
 
-Why: a seat held by a booking that ended is never sold again; a confirmed booking without seats stands before somebody else's.
+Why: a seat held by a booking that ended is never sold again; a confirmed booking without seats stands
+    before somebody else's.
 Broken by: ending a booking without releasing; a claim whose booking was lost; seats given back twice.
-Prevented by: claims are released by the transaction that ends the booking, and taken by the one that makes or revives it.
-PostgreSQL: whether a claim may live depends on the booking's status, a row of another table; the foreign key only knows that
-    the booking exists.
-Repair: the seats of an ended booking go back; a live booking takes its seats again if they are free, and if they are not it becomes
-    stuck, and a person decides.
+Prevented by: claims are released by the transaction that ends the booking, and taken by the one that makes
+    or revives it.
+PostgreSQL: whether a claim may live depends on the booking's status, a row of another table; the foreign
+    key only knows that the booking exists.
+Repair: the seats of an ended booking go back; a live booking takes its seats again if they are free, and if
+    they are not it becomes stuck, and a person decides.
 Failure modes: F38, F40, F41
 """
 

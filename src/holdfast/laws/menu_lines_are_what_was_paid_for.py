@@ -2,9 +2,11 @@
 
 Why: the kitchen cooks what the lines say, and the guest paid what the order says; they must be one thing.
 Broken by: a line written, changed or lost after the order; a dish of another event.
-Prevented by: order and lines are written by one function, and a deferred constraint trigger adds them up at commit.
-PostgreSQL: it adds up whenever the order changes; a trigger on each line too would add up once per line of a big party, for a
-    table that nobody ever updates. That a dish belongs to the order's offering spans three tables.
+Prevented by: order and lines are written by one function, and a deferred constraint trigger adds them up at
+    commit.
+PostgreSQL: it adds up whenever the order changes; a trigger on each line too would add up once per line of
+    a big party, for a table that nobody ever updates. That a dish belongs to the order's offering spans
+    three tables.
 Repair: none by machine.
 Failure modes: F21
 """

@@ -1,8 +1,10 @@
 """A message is sent once.
 
 Why: a guest who is told the same thing again and again stops reading, and asks what is going on.
-Broken by: sending inside a transaction that is rolled back and repeated; a lease that is shorter than a slow mail server.
-Prevented by: one row per kind and booking (unique), claimed under a lease, sent outside the transaction, its outcome kept.
+Broken by: sending inside a transaction that is rolled back and repeated; a lease that is shorter than a
+    slow mail server.
+Prevented by: one row per kind and booking (unique), claimed under a lease, sent outside the transaction,
+    its outcome kept.
 PostgreSQL: it refuses a second row, not a second e-mail.
 Repair: none by machine.
 Failure modes: F67

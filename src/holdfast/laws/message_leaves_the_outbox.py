@@ -28,6 +28,5 @@ LAW = Law(
          WHERE m.status IN ('queued', 'sending') AND m.try_at < %(now)s - interval '5 minutes'""",
     repair=send_what_is_due,
     breaks_with="""
-        UPDATE messages SET status = 'queued', try_at = %(now)s - interval '6 minutes', sent_at = NULL
-         WHERE message_id = %(cancelled_message)s""",
+        UPDATE messages SET try_at = %(now)s - interval '6 minutes' WHERE message_id = %(waiting_message)s""",
 )

@@ -17,7 +17,7 @@ from holdfast.laws.registry import all_laws
 SECONDS = (1, 2, 5, 10, 30, 60, 120, 300, 900, 3600)
 RECENT: LiteralString = "interval '30 days'"
 
-NUMBERS: LiteralString = f"""
+NUMBERS: LiteralString = """
     SELECT (SELECT count(*) FROM webhook_events WHERE handled_at IS NULL) AS unhandled_events,
            (SELECT extract(epoch FROM %(now)s - min(received_at)) FROM webhook_events WHERE handled_at IS NULL) AS oldest_unhandled_event,
            (SELECT count(*) FROM messages WHERE status IN ('queued', 'sending')) AS undelivered_messages,

@@ -1,9 +1,11 @@
 """What can still be paid belongs to an order that still waits for its money.
 
 Why: a payment page that stays open after the order was paid, cancelled or let go takes money for nothing.
-Broken by: ending an order without closing its page at Stripe; a second page for an order that was paid on the first.
+Broken by: ending an order without closing its page at Stripe; a second page for an order that was paid on
+    the first.
 Prevented by: one open attempt per order; an order ends only after Stripe has closed the page.
-PostgreSQL: the order's status and the attempt's are in two tables, and for a moment after a payment both are true.
+PostgreSQL: the order's status and the attempt's are in two tables, and for a moment after a payment both
+    are true.
 Repair: the attempt is settled, which closes the page at Stripe or takes in what was paid on it.
 Failure modes: F11, F16, F31, F39
 """

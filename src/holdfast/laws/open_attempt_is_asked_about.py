@@ -1,8 +1,10 @@
 """Stripe is asked about every attempt that is still open, when it is due.
 
-Why: asking is what finds a payment whose webhook was lost; an attempt that nobody asks about is a paid guest without a booking.
+Why: asking is what finds a payment whose webhook was lost; an attempt that nobody asks about is a paid
+    guest without a booking.
 Broken by: no worker; a worker that fails on one attempt and never comes to the next.
-Prevented by: an open attempt always has a time to be asked at (CHECK), and attempts are taken by that time, each by one worker.
+Prevented by: an open attempt always has a time to be asked at (CHECK), and attempts are taken by that time,
+    each by one worker.
 PostgreSQL: it cannot make anybody do the work in time.
 Repair: it is settled with Stripe now.
 Failure modes: F01, F03, F10, F69

@@ -1,11 +1,14 @@
 """A live order has its booking.
 
-Why: an order without a booking is money, or the promise of money, for which nobody will be expected at the door.
-Broken by: order and booking written in two transactions; a restore that left out a table; a row deleted by hand.
-Prevented by: both are written by one SQL function in one transaction, and a deferred constraint trigger refuses the commit.
+Why: an order without a booking is money, or the promise of money, for which nobody will be expected at the
+    door.
+Broken by: order and booking written in two transactions; a restore that left out a table; a row deleted by
+    hand.
+Prevented by: both are written by one SQL function in one transaction, and a deferred constraint trigger
+    refuses the commit.
 PostgreSQL: it does refuse this at every commit; not where triggers are off, as in a restore or a bulk load.
-Repair: the booking is made again from the order's lines and its customer, with its seats if they are still free; if they are not,
-    the order becomes stuck and a person decides.
+Repair: the booking is made again from the order's lines and its customer, with its seats if they are still
+    free; if they are not, the order becomes stuck and a person decides.
 Failure modes: F01, F25
 """
 

@@ -1,12 +1,14 @@
 """Whoever paid has a booking.
 
 Why: this is what Holdfast is for. Somebody was charged, and there is neither a booking nor a refund.
-Broken by: a webhook that never came, was refused or crashed half-way; a clean-up that cancelled a paid order; a stuck order that
-    nobody was told of.
-Prevented by: the payment is recorded in the transaction that confirms, or that owes the money back; the fence asks Stripe before
-    a hold is let go.
-PostgreSQL: it would have to know, when a payment is written, that the order's step follows; between the two there may be a person.
-Repair: the order is settled with Stripe again: confirmed if its seats are free, else the money goes back and the customer is told.
+Broken by: a webhook that never came, was refused or crashed half-way; a clean-up that cancelled a paid
+    order; a stuck order that nobody was told of.
+Prevented by: the payment is recorded in the transaction that confirms, or that owes the money back; the
+    fence asks Stripe before a hold is let go.
+PostgreSQL: it would have to know, when a payment is written, that the order's step follows; between the two
+    there may be a person.
+Repair: the order is settled with Stripe again: confirmed if its seats are free, else the money goes back
+    and the customer is told.
 Failure modes: F01, F09, F13, F15, F16
 """
 

@@ -1,10 +1,14 @@
 """A payment and its attempt name the same PaymentIntent.
 
-Why: refunds, disputes and questions come by the intent's id; where it is missing or another's, they do not find their order.
-Broken by: a session whose intent was still unknown when it was made, and never read again; one intent for two orders.
+Why: refunds, disputes and questions come by the intent's id; where it is missing or another's, they do not
+    find their order.
+Broken by: a session whose intent was still unknown when it was made, and never read again; one intent for
+    two orders.
 Prevented by: the intent's id is taken from the evidence at every settling, and is unique in both tables.
-PostgreSQL: the attempt's id may be unknown until the money is, so a foreign key on it would have to wait too.
-Repair: the attempt takes over the id of its recorded payment when it has none; if it has another, a person looks.
+PostgreSQL: the attempt's id may be unknown until the money is, so a foreign key on it would have to wait
+    too.
+Repair: the attempt takes over the id of its recorded payment when it has none; if it has another, a person
+    looks.
 Failure modes: F20, F32
 """
 

@@ -1,8 +1,10 @@
 """Of the last day's payments Stripe told us by webhook.
 
-Why: a payment that was found by asking is found minutes later, and if all are, the webhook does not arrive: a wrong address, a wrong
-    secret, a disabled endpoint. The guests got their bookings, but the first line of defence is down.
-Broken by: an endpoint that points at an old host; a secret that was changed on one side; a firewall; events that Stripe never made.
+Why: a payment that was found by asking is found minutes later, and if all are, the webhook does not arrive:
+    a wrong address, a wrong secret, a disabled endpoint. The guests got their bookings, but the first line
+    of defence is down.
+Broken by: an endpoint that points at an old host; a secret that was changed on one side; a firewall; events
+    that Stripe never made.
 Prevented by: `holdfast doctor` audits the endpoint.
 PostgreSQL: the other side is Stripe.
 Repair: none by machine.

@@ -1,8 +1,11 @@
 """A planned payment page is made at Stripe within five minutes, or given up.
 
-Why: the guest holds seats and has nowhere to pay; or Stripe has made a page that we do not know, and somebody may pay on it.
-Broken by: a process that dies between committing the attempt and hearing Stripe's answer; Stripe out of reach.
-Prevented by: the attempt is committed first and its id is the idempotency key, so that asking again gives the same page.
+Why: the guest holds seats and has nowhere to pay; or Stripe has made a page that we do not know, and
+    somebody may pay on it.
+Broken by: a process that dies between committing the attempt and hearing Stripe's answer; Stripe out of
+    reach.
+Prevented by: the attempt is committed first and its id is the idempotency key, so that asking again gives
+    the same page.
 PostgreSQL: the other side is Stripe.
 Repair: it is settled, which asks Stripe again with the same key.
 Failure modes: F10, F11, F42

@@ -1,6 +1,7 @@
 """Nobody who paid in time was refunded as too late.
 
-Why: lateness is judged by when the money moved, not by when we heard of it; who paid in time has a right to the seats.
+Why: lateness is judged by when the money moved, not by when we heard of it; who paid in time has a right to
+    the seats.
 Broken by: comparing our own clock with the hold; a wrong time zone; a webhook that came late.
 Prevented by: settling compares `charge.created` with the hold's end.
 PostgreSQL: the hold's end and the charge's time are in two tables, and the decision is made between them.

@@ -1,10 +1,11 @@
 """A refund never exceeds what was captured.
 
 Why: paying back more than was taken is our loss, and nobody can undo it.
-Broken by: two partial refunds that race; a capture lowered after a refund was asked for; a refund made in Stripe's dashboard beside
-    one of ours.
+Broken by: two partial refunds that race; a capture lowered after a refund was asked for; a refund made in
+    Stripe's dashboard beside one of ours.
 Prevented by: a trigger locks the payment and adds up before a refund is written.
-PostgreSQL: it refuses ours; it cannot refuse one that was made at Stripe, which must be storable, nor a restore.
+PostgreSQL: it refuses ours; it cannot refuse one that was made at Stripe, which must be storable, nor a
+    restore.
 Repair: none by machine.
 Failure modes: F35, F46
 """

@@ -2,7 +2,8 @@
 
 Why: the guest was told that the money comes back.
 Broken by: a process that dies between writing the refund and asking for it; Stripe out of reach; no worker.
-Prevented by: the refund's row is the intention, asked for with its own id as idempotency key until Stripe answers.
+Prevented by: the refund's row is the intention, asked for with its own id as idempotency key until Stripe
+    answers.
 PostgreSQL: the other side is Stripe.
 Repair: it is asked for again, with the same key: it goes back once.
 Failure modes: F34, F35, F45

@@ -1,9 +1,11 @@
 """Of a refund that failed somebody is told.
 
-Why: the bank sent the money back to us (a closed card, weeks later), while the guest was told that it was on its way.
+Why: the bank sent the money back to us (a closed card, weeks later), while the guest was told that it was
+    on its way.
 Broken by: taking `succeeded` for the end: a refund is born succeeded and may fail days afterwards.
 Prevented by: `refund.failed` is listened to, and its task is written in the transaction that records it.
-PostgreSQL: a task may be closed while the refund stays failed; what has to exist is that it was ever opened.
+PostgreSQL: a task may be closed while the refund stays failed; what has to exist is that it was ever
+    opened.
 Repair: the task is opened.
 Failure modes: F45
 """

@@ -1,6 +1,7 @@
 """A booking to come whose money went back entirely was looked at by somebody.
 
-Why: seats are kept for a guest who got the money back, perhaps because a refund in Stripe's dashboard was meant as a cancellation.
+Why: seats are kept for a guest who got the money back, perhaps because a refund in Stripe's dashboard was
+    meant as a cancellation.
 Broken by: a refund outside of Holdfast; a refund by staff who forgot to cancel.
 Prevented by: cancelling and refunding are one action here; a refund from outside is recorded as such.
 PostgreSQL: it may be meant so: a kindness to a guest who still comes.

@@ -13,31 +13,18 @@ import holdfast.laws
 from holdfast.errors import NotFound
 from holdfast.laws.law import SECTIONS, Law, Severity
 
-# The files of this folder that are not laws.
-MACHINERY = frozenset(
-    {
-        "check",
-        "doctor",
-        "docs",
-        "jobs",
-        "law",
-        "metrics",
-        "registry",
-        "repair",
-        "repairs",
-        "resolve",
-        "setup",
-        "stats",
-    }
-)
-LAW_NAME = re.compile(r"[a-z]+(_[a-z0-9]+)+")
+# A law's file is named by a sentence, <subject>_<claim>: three words or more. The others are the machinery and the edges, as in
+# every feature: check, doctor, api, staff_pages …
+LAW_NAME = re.compile(r"[a-z]+(_[a-z0-9]+){2,}")
 
 
 @cache
 def _laws() -> tuple[Law, ...]:
     names = [module.name for module in pkgutil.iter_modules(holdfast.laws.__path__)]
     laws = [
-        read_law(importlib.import_module(f"holdfast.laws.{name}")) for name in names if name not in MACHINERY
+        read_law(importlib.import_module(f"holdfast.laws.{name}"))
+        for name in names
+        if LAW_NAME.fullmatch(name)
     ]
     return tuple(sorted(laws, key=lambda law: (list(Severity).index(law.severity), law.name)))
 
@@ -63,8 +50,6 @@ def read_law(module: ModuleType) -> Law:
     missing = [section for section in SECTIONS if not sections.get(section)]
     if missing or not statement:
         raise TypeError(f"laws/{name}.py: its docstring lacks {', '.join(missing) or 'the statement'}")
-    if not LAW_NAME.fullmatch(name):
-        raise TypeError(f"laws/{name}.py: the name must be <subject>_<claim>")
     if (law.repair is None) == (law.person_decides is None):
         raise TypeError(f"laws/{name}.py: either a repair, or the reason why a person decides")
     return replace(law, name=name, statement=statement, sections=sections)

@@ -10,7 +10,7 @@ run stops and says so, because many at once are more likely our mistake than the
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, LiteralString
 
 import psycopg
@@ -20,13 +20,14 @@ from psycopg.types.json import Jsonb
 from holdfast.database.connection import Connection
 from holdfast.errors import HoldfastError
 from holdfast.laws.check import check, store
-from holdfast.laws.law import Finding, Law, Violation
+from holdfast.laws.law import Finding, Law
 from holdfast.system import System
 from holdfast.tasks.actions import open_task
 
 MOST_IN_ONE_RUN = 500
 BRAKE_FLOOR = 3
 BRAKE_SHARE = 100  # one in so many orders
+ASK_AGAIN = timedelta(days=1)
 
 log = structlog.get_logger()
 
@@ -99,7 +100,11 @@ async def _mend_each(system: System, finding: Finding, actor: str) -> dict[str, 
 async def _tell_person(system: System, finding: Finding) -> dict[str, str]:
     law, said = finding.law, {}
     async with system.database.transaction() as conn:
+        decided = await _decided(conn, finding)
         for violation in finding.sample:
+            if violation.subject in decided:
+                said[violation.subject] = "A person has decided today, and it is as it was."
+                continue
             await open_task(
                 conn,
                 system.ids,
@@ -115,6 +120,15 @@ async def _tell_person(system: System, finding: Finding) -> dict[str, str]:
         if finding.violations == len(finding.sample):
             await close_moot_tasks(conn, finding.checked_at, law, list(said))
     return said
+
+
+async def _decided(conn: Connection, finding: Finding) -> set[str]:
+    """Subjects whose task a person closed not long ago: the answer was "let it be", and is asked for again another day."""
+    rows = await conn.execute(
+        "SELECT subject FROM tasks WHERE kind = %s AND done_at > %s AND done_by <> 'worker'",
+        (finding.law.name, finding.checked_at - ASK_AGAIN),
+    )
+    return {str(row["subject"]) for row in await rows.fetchall()}
 
 
 async def close_moot_tasks(conn: Connection, now: datetime, law: Law, broken: list[str]) -> int:

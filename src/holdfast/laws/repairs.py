@@ -7,10 +7,10 @@ from typing import Any
 
 from holdfast.bookings.store import move_order, tell
 from holdfast.database.connection import Connection
+from holdfast.inbox.actions import handle_event
 from holdfast.laws.law import Repair, Violation
 from holdfast.payments.settle import let_lapse, look_at, settle
 from holdfast.refunds.actions import ask_for
-from holdfast.inbox.actions import handle_event
 from holdfast.system import System
 from holdfast.tasks.actions import open_task
 

@@ -1,9 +1,10 @@
 """Every confirmed or ended booking says when, and its order's timeline tells the story.
 
-Why: the timeline is what staff read to a guest on the telephone; a status that nobody wrote down was changed by hand.
+Why: the timeline is what staff read to a guest on the telephone; a status that nobody wrote down was
+    changed by hand.
 Broken by: an UPDATE by hand; a step that forgot to tell.
-Prevented by: a trigger refuses unknown steps, a CHECK wants the time of confirmation, and every step writes its line in its own
-    transaction.
+Prevented by: a trigger refuses unknown steps, a CHECK wants the time of confirmation, and every step writes
+    its line in its own transaction.
 PostgreSQL: that a line belongs to a step is a matter of words.
 Repair: none by machine.
 Failure modes: F09, F63

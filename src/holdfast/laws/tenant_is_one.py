@@ -3,8 +3,8 @@
 Why: a row of another tenant shows one business's guests to another.
 Broken by: code that takes the tenant from the wrong place; a restore.
 Prevented by: foreign keys carry the tenant wherever both rows have one.
-PostgreSQL: it refuses where a foreign key can say it; claims, lines, timeline and tasks have no such key, because they do not
-    all have a tenant, or are older than their order.
+PostgreSQL: it refuses where a foreign key can say it; claims, lines, timeline and tasks have no such key,
+    because they do not all have a tenant, or are older than their order.
 Repair: none by machine.
 Failure modes: F58
 """

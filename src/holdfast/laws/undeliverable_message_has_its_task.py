@@ -3,7 +3,8 @@
 Why: the guest waits for news that will never come; only a person can telephone.
 Broken by: giving up without saying so.
 Prevented by: giving up writes the task in the same transaction.
-PostgreSQL: a task may be closed while the message stays failed; what has to exist is that it was ever opened.
+PostgreSQL: a task may be closed while the message stays failed; what has to exist is that it was ever
+    opened.
 Repair: the task is opened.
 Failure modes: F68
 """

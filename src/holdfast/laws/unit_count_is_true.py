@@ -1,10 +1,12 @@
 """A unit's count of taken seats is the sum of its live claims.
 
-Why: too high, and seats stay empty that somebody wanted; too low, and the next guest is sold a seat that is taken.
+Why: too high, and seats stay empty that somebody wanted; too low, and the next guest is sold a seat that is
+    taken.
 Broken by: a row changed by hand; a restore of one table; code that moves one without the other.
-Prevented by: counter and claims are moved by the same SQL functions, in one transaction, under the unit's lock.
-PostgreSQL: a sum over another table's rows is no CHECK; a trigger that adds it up at each claim would make a hot event's every
-    booking wait for a count of all the others.
+Prevented by: counter and claims are moved by the same SQL functions, in one transaction, under the unit's
+    lock.
+PostgreSQL: a sum over another table's rows is no CHECK; a trigger that adds it up at each claim would make
+    a hot event's every booking wait for a count of all the others.
 Repair: the count is set to the sum, under the unit's lock, and how far it was off is kept.
 Failure modes: F38, F40, F41
 """

@@ -1,10 +1,12 @@
 """No unit has more seats promised than it has.
 
 Why: two parties stand before one table.
-Broken by: two checkouts that both saw the last seat; a counter that was set right by hand while the claims were not.
-Prevented by: seats are claimed only together with the unit's counter, by a function that locks the unit, and
-    `CHECK (taken BETWEEN 0 AND capacity)` refuses what does not fit.
-PostgreSQL: the CHECK sees the counter; that the counter is the sum of the claims is another law (unit_count_is_true).
+Broken by: two checkouts that both saw the last seat; a counter that was set right by hand while the claims
+    were not.
+Prevented by: seats are claimed only together with the unit's counter, by a function that locks the unit,
+    and `CHECK (taken BETWEEN 0 AND capacity)` refuses what does not fit.
+PostgreSQL: the CHECK sees the counter; that the counter is the sum of the claims is another law
+    (unit_count_is_true).
 Repair: none by machine.
 Failure modes: F37
 """

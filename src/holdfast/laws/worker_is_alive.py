@@ -1,6 +1,7 @@
 """A worker runs.
 
-Why: it asks Stripe, sends messages, carries out refunds and lets holds go; without it only pages that are opened repair themselves.
+Why: it asks Stripe, sends messages, carries out refunds and lets holds go; without it only pages that are
+    opened repair themselves.
 Broken by: a process that died and was not started again; a deployment without one.
 Prevented by: a worker beats once a few seconds, and `/readyz` says when none has for a minute.
 PostgreSQL: it cannot start one.

@@ -10,8 +10,7 @@ from typing import Any
 
 import psycopg
 
-from holdfast.bookings import store
-from holdfast.bookings import rules
+from holdfast.bookings import rules, store
 from holdfast.bookings.rules import RefundPreview
 from holdfast.database.connection import Connection
 from holdfast.errors import (

@@ -29,14 +29,17 @@ async def insert_lost_booking(conn: Connection, system: System, now: datetime, o
     held_until = now + timedelta(minutes=system.settings.hold_minutes)
     await conn.execute(
         """INSERT INTO bookings (booking_id, order_id, status, tenant_id, offering_id, reference, token_hash, contact_name,
-                                 contact_email, contact_phone, seats, metadata, created_at, expires_at, hold_limit, confirmed_at)
+                                 contact_email, contact_phone, seats, metadata, created_at, expires_at, hold_limit,
+                                     confirmed_at)
            SELECT %(booking_id)s, o.order_id, o.status, o.tenant_id, o.offering_id, %(reference)s, %(token_hash)s, %(name)s,
                   %(email)s, %(phone)s, coalesce(sum(s.guests), 0), '{"rebuilt_by": "order_has_booking"}', o.created_at,
                   %(held_until)s, %(held_until)s::timestamptz + interval '15 minutes',
-                  CASE WHEN o.status NOT IN ('pending', 'requested') THEN coalesce(p.charged_at, p.recorded_at, o.created_at) END
+                  CASE WHEN o.status NOT IN ('pending', 'requested') THEN coalesce(p.charged_at, p.recorded_at,
+                      o.created_at) END
              FROM orders o
         LEFT JOIN payments p ON p.order_id = o.order_id AND p.purpose = 'order'
-        LEFT JOIN (SELECT l.order_id, l.quantity AS guests FROM order_lines l WHERE l.kind = 'unit') s ON s.order_id = o.order_id
+        LEFT JOIN (SELECT l.order_id, l.quantity AS guests
+            FROM order_lines l WHERE l.kind = 'unit') s ON s.order_id = o.order_id
             WHERE o.order_id = %(order_id)s
          GROUP BY o.order_id, p.payment_id""",
         {
@@ -71,8 +74,10 @@ async def take_seats_again(conn: Connection, booking_id: str, order_id: str, now
         await conn.execute(
             """SELECT u.unit_id, u.label, u.capacity, l.quantity AS guests,
                       CASE u.pricing WHEN 'per_unit' THEN u.capacity ELSE l.quantity END AS seats,
-                      coalesce((SELECT sum(c.seats) FROM claims c WHERE c.unit_id = u.unit_id AND c.released_at IS NULL), 0) AS taken
-                 FROM order_lines l JOIN units u USING (unit_id) WHERE l.order_id = %s AND l.kind = 'unit' ORDER BY u.unit_id""",
+                      coalesce((SELECT sum(c.seats)
+                          FROM claims c WHERE c.unit_id = u.unit_id AND c.released_at IS NULL), 0) AS taken
+                 FROM order_lines l JOIN units u USING (unit_id) WHERE l.order_id = %s AND l.kind = 'unit'
+                     ORDER BY u.unit_id""",
             (order_id,),
         )
     ).fetchall()

@@ -119,9 +119,11 @@ async def insert_claim(
 
 async def insert_order(conn: Connection, row: Row) -> None:
     await conn.execute(
-        """INSERT INTO orders (order_id, tenant_id, offering_id, customer_id, status, amount, currency, source, offering_version,
+        """INSERT INTO orders (order_id, tenant_id, offering_id, customer_id, status, amount, currency, source,
+            offering_version,
                                refund_tiers, created_at)
-           SELECT %(order_id)s, tenant_id, offering_id, %(customer_id)s, %(status)s, %(amount)s, %(currency)s, %(source)s, version,
+           SELECT %(order_id)s, tenant_id, offering_id, %(customer_id)s, %(status)s, %(amount)s, %(currency)s,
+               %(source)s, version,
                   refund_tiers, %(created_at)s
              FROM offerings WHERE offering_id = %(offering_id)s""",
         row,
@@ -131,7 +133,8 @@ async def insert_order(conn: Connection, row: Row) -> None:
 async def insert_order_line(conn: Connection, row: Row) -> None:
     await conn.execute(
         """INSERT INTO order_lines (order_id, line_no, kind, unit_id, item_id, label, quantity, unit_amount, amount)
-           VALUES (%(order_id)s, %(line_no)s, %(kind)s, %(unit_id)s, %(item_id)s, %(label)s, %(quantity)s, %(unit_amount)s, %(amount)s)""",
+           VALUES (%(order_id)s, %(line_no)s, %(kind)s, %(unit_id)s, %(item_id)s, %(label)s, %(quantity)s,
+               %(unit_amount)s, %(amount)s)""",
         row,
     )
 
@@ -139,8 +142,10 @@ async def insert_order_line(conn: Connection, row: Row) -> None:
 async def insert_booking(conn: Connection, row: Row) -> None:
     await conn.execute(
         """INSERT INTO bookings (booking_id, order_id, status, tenant_id, offering_id, reference, token_hash, contact_name,
-                                 contact_email, contact_phone, seats, metadata, created_at, expires_at, hold_limit, confirmed_at)
-           SELECT %(booking_id)s, order_id, status, tenant_id, offering_id, %(reference)s, %(token_hash)s, %(name)s, %(email)s,
+                                 contact_email, contact_phone, seats, metadata, created_at, expires_at, hold_limit,
+                                     confirmed_at)
+           SELECT %(booking_id)s, order_id, status, tenant_id, offering_id, %(reference)s, %(token_hash)s, %(name)s,
+               %(email)s,
                   %(phone)s, %(seats)s, %(metadata)s, %(created_at)s, %(expires_at)s, %(expires_at)s, %(confirmed_at)s
              FROM orders WHERE order_id = %(order_id)s""",
         {"confirmed_at": None, **row, "metadata": Jsonb(row["metadata"])},
@@ -213,7 +218,8 @@ async def units_by_name(conn: Connection, offering_id: int, names: list[str]) ->
     return await _all(
         conn,
         """SELECT unit_id, label, capacity, capacity - taken AS free, pricing, price FROM units
-            WHERE offering_id = %(id)s AND (unit_id::text = ANY (%(names)s) OR lower(label) = ANY (%(lowered)s)) ORDER BY unit_id""",
+            WHERE offering_id = %(id)s AND (unit_id::text = ANY (%(names)s) OR lower(label) = ANY (%(lowered)s))
+                ORDER BY unit_id""",
         {"id": offering_id, "names": names, "lowered": [name.lower() for name in names]},
     )
 
@@ -222,7 +228,8 @@ async def menu_by_name(conn: Connection, offering_id: int, names: list[str]) -> 
     return await _all(
         conn,
         """SELECT item_id, name, price, category FROM menu_items
-            WHERE offering_id = %(id)s AND (item_id::text = ANY (%(names)s) OR lower(name) = ANY (%(lowered)s)) ORDER BY item_id""",
+            WHERE offering_id = %(id)s AND (item_id::text = ANY (%(names)s) OR lower(name) = ANY (%(lowered)s))
+                ORDER BY item_id""",
         {"id": offering_id, "names": names, "lowered": [name.lower() for name in names]},
     )
 
@@ -274,7 +281,8 @@ async def event_is_of_tenant(conn: Connection, event_id: int, tenant_id: int) ->
 async def offerings_with_units(conn: Connection, tenant_id: int | None) -> list[int]:
     rows = await _all(
         conn,
-        """SELECT DISTINCT offering_id FROM units WHERE %(tenant)s::bigint IS NULL OR tenant_id = %(tenant)s ORDER BY offering_id""",
+        """SELECT DISTINCT offering_id FROM units WHERE %(tenant)s::bigint IS NULL OR tenant_id = %(tenant)s
+            ORDER BY offering_id""",
         {"tenant": tenant_id},
     )
     return [row["offering_id"] for row in rows]

@@ -18,7 +18,8 @@ async def head(conn: Connection, booking_id: str) -> Row | None:
     """The booking with its order and event."""
     return await (
         await conn.execute(
-            """SELECT b.booking_id, b.order_id, b.tenant_id, b.offering_id, b.reference, b.status, b.contact_name, b.contact_email,
+            """SELECT b.booking_id, b.order_id, b.tenant_id, b.offering_id, b.reference, b.status, b.contact_name,
+                b.contact_email,
                       b.contact_phone, b.seats, b.metadata, b.created_at, b.expires_at, b.confirmed_at, b.ended_at,
                       o.customer_id, o.amount, o.currency, o.source, o.stuck_reason, o.cancel_requested_at, o.refund_tiers,
                       f.title, f.venue, f.starts_at, f.ends_at, f.time_zone
@@ -49,7 +50,8 @@ async def lines(conn: Connection, order_id: str) -> list[Row]:
     """What was ordered beside seats, with its category; what no menu lists counts as `other`."""
     return await _all(
         conn,
-        """SELECT l.kind, l.item_id, l.label AS name, coalesce(m.category, 'other') AS category, l.quantity, l.unit_amount, l.amount
+        """SELECT l.kind, l.item_id, l.label AS name, coalesce(m.category, 'other') AS category, l.quantity,
+            l.unit_amount, l.amount
              FROM order_lines l LEFT JOIN menu_items m USING (item_id)
             WHERE l.order_id = %(id)s AND l.kind <> 'unit' ORDER BY l.line_no""",
         {"id": order_id},
@@ -59,7 +61,8 @@ async def lines(conn: Connection, order_id: str) -> list[Row]:
 async def payments(conn: Connection, order_id: str) -> list[Row]:
     return await _all(
         conn,
-        """SELECT payment_id, attempt_id, purpose, payment_intent_id, charge_id, amount, captured, currency, card_brand, card_last4,
+        """SELECT payment_id, attempt_id, purpose, payment_intent_id, charge_id, amount, captured, currency, card_brand,
+            card_last4,
                   charged_at, recorded_at, found_by
              FROM payments WHERE order_id = %(id)s ORDER BY recorded_at, payment_id""",
         {"id": order_id},
@@ -69,7 +72,8 @@ async def payments(conn: Connection, order_id: str) -> list[Row]:
 async def refunds(conn: Connection, order_id: str) -> list[Row]:
     return await _all(
         conn,
-        """SELECT refund_id, payment_id, amount, currency, reason, status, stripe_refund_id, failure, actor, tries, created_at,
+        """SELECT refund_id, payment_id, amount, currency, reason, status, stripe_refund_id, failure, actor, tries,
+            created_at,
                   settled_at
              FROM refunds WHERE order_id = %(id)s ORDER BY created_at, refund_id""",
         {"id": order_id},
@@ -98,7 +102,8 @@ async def attempts(conn: Connection, order_id: str) -> list[Row]:
 async def messages(conn: Connection, booking_id: str) -> list[Row]:
     return await _all(
         conn,
-        """SELECT message_id, kind, channel, status, recipient, subject, cause, tries, created_at, sent_at, delivered_at, error
+        """SELECT message_id, kind, channel, status, recipient, subject, cause, tries, created_at, sent_at, delivered_at,
+            error
              FROM messages WHERE booking_id = %(id)s ORDER BY created_at, message_id""",
         {"id": booking_id},
     )
@@ -138,7 +143,8 @@ async def kitchen_lines(conn: Connection, tenant_id: int, offering_id: int) -> l
     """What they ordered, by booking."""
     return await _all(
         conn,
-        """SELECT b.booking_id, l.label AS name, coalesce(m.category, 'other') AS category, sum(l.quantity)::integer AS quantity,
+        """SELECT b.booking_id, l.label AS name, coalesce(m.category, 'other') AS category,
+            sum(l.quantity)::integer AS quantity,
                   min(coalesce(m.position, 9999)) AS position
              FROM bookings b JOIN order_lines l USING (order_id) LEFT JOIN menu_items m USING (item_id)
             WHERE b.tenant_id = %(tenant)s AND b.offering_id = %(offering)s AND l.kind = 'menu'
@@ -162,9 +168,11 @@ async def search(
         conn,
         """SELECT b.booking_id, b.order_id, b.reference, b.status, b.contact_name, b.contact_email, b.seats, b.created_at,
                   b.offering_id, f.title, f.starts_at, f.time_zone, o.amount, o.currency,
-                  coalesce((SELECT sum(p.captured) FROM payments p WHERE p.order_id = o.order_id AND p.purpose = 'order'), 0)::bigint
+                  coalesce((SELECT sum(p.captured)
+                      FROM payments p WHERE p.order_id = o.order_id AND p.purpose = 'order'), 0)::bigint
                       AS amount_paid,
-                  coalesce((SELECT sum(r.amount) FROM refunds r WHERE r.order_id = o.order_id AND r.status <> 'failed'), 0)::bigint
+                  coalesce((SELECT sum(r.amount)
+                      FROM refunds r WHERE r.order_id = o.order_id AND r.status <> 'failed'), 0)::bigint
                       AS amount_refunded
              FROM bookings b JOIN orders o USING (order_id) JOIN offerings f ON f.offering_id = b.offering_id
             WHERE b.tenant_id = %(tenant)s AND (%(status)s::text IS NULL OR b.status = %(status)s)

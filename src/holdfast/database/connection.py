@@ -68,7 +68,9 @@ class Database:
         except GIVEN_UP_BY_POSTGRES:
             raise
         except AWAY as away:
-            raise DatabaseUnavailable("The database does not answer. Nothing was lost; try again in a moment.") from away
+            raise DatabaseUnavailable(
+                "The database does not answer. Nothing was lost; try again in a moment."
+            ) from away
 
     async def run(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         """`work` in one transaction, again from the start when PostgreSQL gave it up (F66)."""
@@ -94,7 +96,9 @@ class Database:
                 finally:
                     await conn.set_autocommit(False)
         except AWAY as away:
-            raise DatabaseUnavailable("The database does not answer. Nothing was lost; try again in a moment.") from away
+            raise DatabaseUnavailable(
+                "The database does not answer. Nothing was lost; try again in a moment."
+            ) from away
 
 
 def connection_options() -> str:
@@ -126,13 +130,20 @@ def check_schema(conninfo: str) -> None:
     with psycopg.connect(conninfo, autocommit=True) as conn:
         version = _version(conn)
     if version is None or version < SCHEMA_VERSION:
-        raise SettingsWrong(f"The database's schema is {version or 'missing'}; this code needs {SCHEMA_VERSION}: run `holdfast migrate`.")
+        raise SettingsWrong(
+            f"The database's schema is {version or 'missing'}; "
+            f"this code needs {SCHEMA_VERSION}: run `holdfast migrate`."
+        )
     _refuse_newer(version)
 
 
 def migrations() -> list[tuple[int, Path]]:
     """The steps from the first schema on, in order: migrations/0002_what_it_does.sql is the step to version 2."""
-    found = [(int(path.name[:4]), path) for path in (HERE / "migrations").glob("*.sql") if re.match(r"\d{4}_", path.name)]
+    found = [
+        (int(path.name[:4]), path)
+        for path in (HERE / "migrations").glob("*.sql")
+        if re.match(r"\d{4}_", path.name)
+    ]
     return sorted(found)
 
 
@@ -147,6 +158,6 @@ def _version(conn: psycopg.Connection[Any]) -> int | None:
 def _refuse_newer(version: int) -> None:
     if version > SCHEMA_VERSION:
         raise SettingsWrong(
-            f"The database's schema is {version}, newer than this code's {SCHEMA_VERSION}: this is old code. Deploy the release that "
-            "belongs to the schema; old code must not write into it."
+            f"The database's schema is {version}, newer than this code's {SCHEMA_VERSION}: this is old code. "
+            "Deploy the release that belongs to the schema; old code must not write into it."
         )

@@ -66,7 +66,9 @@ class Signals:
         subjects, self._pending = sorted(self._pending), set()
         if subjects:
             async with self._database.transaction() as conn:
-                await conn.execute("SELECT pg_notify(%s, s) FROM unnest(%s::text[]) AS s", (CHANNEL, subjects))
+                await conn.execute(
+                    "SELECT pg_notify(%s, s) FROM unnest(%s::text[]) AS s", (CHANNEL, subjects)
+                )
 
     async def _send(self) -> None:
         while True:
@@ -81,7 +83,9 @@ class Signals:
     async def _listen(self) -> None:
         while True:
             try:
-                async with await psycopg.AsyncConnection.connect(self._database.conninfo, autocommit=True) as conn:
+                async with await psycopg.AsyncConnection.connect(
+                    self._database.conninfo, autocommit=True
+                ) as conn:
                     await conn.execute(f"LISTEN {CHANNEL}")
                     async for notification in conn.notifies():
                         self._pass_on(notification.payload)

@@ -26,8 +26,8 @@ async def events(
     """Newest first. `state`: waiting (not applied yet), failed (tried in vain), done; `about`: the beginning of an event's or
     object's id, or an order's id."""
     found = await conn.execute(
-        f"""SELECT e.event_id, e.type, e.object_id, e.received_at, e.handled_at, e.outcome, e.order_id, e.tries, e.try_at, e.error,
-                   e.duplicates
+        f"""SELECT e.event_id, e.type, e.object_id, e.received_at, e.handled_at, e.outcome, e.order_id, e.tries, e.try_at,
+                   e.error, e.duplicates
               FROM webhook_events e LEFT JOIN orders o ON o.order_id = e.order_id
              WHERE {MINE}
                AND CASE %(state)s::text WHEN 'waiting' THEN e.handled_at IS NULL

@@ -105,4 +105,4 @@ def _time(value: Any) -> datetime:
     """Seconds since 1970 in snapshots, RFC 3339 in thin events."""
     if isinstance(value, int) and not isinstance(value, bool):
         return from_unix(value)
-    return datetime.fromisoformat(str(value).replace("Z", "+00:00"))
+    return datetime.fromisoformat(str(value))

@@ -56,7 +56,8 @@ async def mark_handled(
 ) -> None:
     """In the transaction of the effect (F05)."""
     await conn.execute(
-        """UPDATE webhook_events SET handled_at = %(now)s, outcome = %(outcome)s, order_id = %(order)s, error = NULL, try_at = NULL
+        """UPDATE webhook_events SET handled_at = %(now)s, outcome = %(outcome)s, order_id = %(order)s, error = NULL,
+            try_at = NULL
             WHERE event_id = %(id)s""",
         {"id": event_id, "now": now, "outcome": outcome, "order": order_id},
     )

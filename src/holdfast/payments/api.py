@@ -8,10 +8,12 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, Field, model_validator
 from starlette.responses import Response
 
+from holdfast.bookings.store import booking_by_reference
 from holdfast.errors import NotFound
 from holdfast.inbox import actions as inbox
 from holdfast.inbox.receive import Receiver
 from holdfast.payments import recover as recovery
+from holdfast.payments.resolve import resolve_stuck
 from holdfast.web.answers import json_response, problems
 from holdfast.web.dependencies import ApiKey, TheSystem, require_key
 from holdfast.web.fields import Line, Moment, RequestBody
@@ -63,6 +65,18 @@ class Replay(RequestBody):
         return self
 
 
+class Resolve(RequestBody):
+    decision: Annotated[
+        Literal["accept", "refund"],
+        Field(description="accept: what was paid is what was agreed; refund: cancel and give all of it back"),
+    ]
+
+
+class Resolved(BaseModel):
+    reference: str
+    status: Literal["confirmed", "cancelled"]
+
+
 class Replayed(BaseModel):
     replayed: int
     event_ids: list[str]
@@ -99,3 +113,17 @@ async def replay_events(wanted: Replay, system: TheSystem, key: AdminKey) -> Res
     if wanted.event_ids and not due:
         raise NotFound("None of these events was ever received.")
     return json_response({"replayed": len(due), "event_ids": due})
+
+
+@router.post(
+    "/api/admin/bookings/{which}/resolve",
+    response_model=Resolved,
+    responses=problems(401, 403, 404, 409, 422),
+    summary="Decide what becomes of a booking that is stuck",
+)
+async def resolve_booking(which: str, wanted: Resolve, system: TheSystem, key: AdminKey) -> Response:
+    booking = await system.database.read(lambda conn: booking_by_reference(conn, which, key.tenant_id))
+    if booking is None:
+        raise NotFound("There is no such booking.")
+    status = await resolve_stuck(system, booking["booking_id"], wanted.decision, key.actor)
+    return json_response({"reference": booking["reference"], "status": status})

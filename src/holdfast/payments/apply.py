@@ -50,7 +50,8 @@ async def apply(
 ) -> Settled:
     """Inside the caller's transaction. Locks the order, then its units in id order. Raises NotFound without an order."""
     now = system.clock.now()
-    order = await store.lock_order_of_attempt(conn, attempt_id)
+    order_id = await store.order_of_attempt(conn, attempt_id)
+    order = await store.lock_order(conn, order_id) if order_id else None
     if order is None:
         raise NotFound("There is no order for this attempt.")
     attempts = await store.attempts_of_order(conn, order["order_id"])

@@ -232,7 +232,8 @@ async def _unexplained(system: System, subject: Row, named: References, why: str
             now,
             kind="unexplained_money",
             subject=named.payment_intent_id or str(subject["id"]),
-            sentence=f"Stripe took money that cannot be matched to a booking ({why}): book it by hand, refund it, or leave it to the system it belongs to.",
+            sentence=f"Stripe took money that cannot be matched to a booking ({why}): "
+            "book it by hand, refund it, or leave it to the system it belongs to.",
             detail={"object": subject["id"], "amount": amount, "currency": currency},
         )
     return Recovered("unexplained", None, None, ["opened a task: a person has to decide"], why)

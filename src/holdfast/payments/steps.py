@@ -280,9 +280,14 @@ async def _buffer_seats(case: Case) -> list[tuple[FreeUnit, int]] | None:
 
 async def _tell_failed_funds(case: Case) -> None:
     """A slow method that did not pay: the customer hears of it once."""
-    if case.money.funds is Funds.FAILED and case.order["status"] in {"pending", "expired"} and case.attempt:
-        if await _message(case, "payment_failed", f"payment_failed:{case.attempt['attempt_id']}"):
-            await _tell(case, "payment_failed", found_by=case.found_by)
+    if (
+        case.money.funds is not Funds.FAILED
+        or case.order["status"] not in {"pending", "expired"}
+        or not case.attempt
+    ):
+        return
+    if await _message(case, "payment_failed", f"payment_failed:{case.attempt['attempt_id']}"):
+        await _tell(case, "payment_failed", found_by=case.found_by)
 
 
 async def _message(case: Case, kind: str, unique_key: str | None = None, **params: Any) -> bool:

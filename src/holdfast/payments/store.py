@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any, LiteralString
+from typing import Any
 
 from psycopg.types.json import Jsonb
 
@@ -20,35 +20,29 @@ async def _all(conn: Connection, query: Any, params: dict[str, Any]) -> list[Row
     return await (await conn.execute(query, params)).fetchall()
 
 
-LOCK_ORDER: LiteralString = """SELECT o.*, b.booking_id, b.reference, b.contact_name, b.contact_email, b.contact_phone, b.seats,
-              b.expires_at, b.hold_limit, b.confirmed_at, f.title, f.hold_minutes, f.starts_at
-         FROM orders o
-         JOIN bookings b USING (order_id)
-         JOIN offerings f ON f.offering_id = o.offering_id
-        WHERE o.order_id = """
-
-
 async def lock_order(conn: Connection, order_id: str) -> Row | None:
     """The order and its booking, the order's row locked: whoever moves an order on holds this lock."""
-    return await _one(conn, LOCK_ORDER + "%(id)s FOR NO KEY UPDATE OF o", {"id": order_id})
-
-
-async def lock_order_of_attempt(conn: Connection, attempt_id: str) -> Row | None:
-    """As lock_order, for one of its attempts."""
     return await _one(
         conn,
-        LOCK_ORDER + "(SELECT order_id FROM attempts WHERE attempt_id = %(id)s) FOR NO KEY UPDATE OF o",
-        {"id": attempt_id},
+        """SELECT o.*, b.booking_id, b.reference, b.contact_name, b.contact_email, b.contact_phone, b.seats, b.expires_at,
+                  b.hold_limit, b.confirmed_at, f.title, f.hold_minutes, f.starts_at
+             FROM orders o
+             JOIN bookings b USING (order_id)
+             JOIN offerings f ON f.offering_id = o.offering_id
+            WHERE o.order_id = %(id)s
+              FOR NO KEY UPDATE OF o""",
+        {"id": order_id},
     )
 
 
-async def lock_order_of_refund(conn: Connection, refund_id: str) -> Row | None:
-    """As lock_order, for one of its refunds."""
-    return await _one(
-        conn,
-        LOCK_ORDER + "(SELECT order_id FROM refunds WHERE refund_id = %(id)s) FOR NO KEY UPDATE OF o",
-        {"id": refund_id},
-    )
+async def order_of_attempt(conn: Connection, attempt_id: str) -> str | None:
+    row = await _one(conn, "SELECT order_id FROM attempts WHERE attempt_id = %(id)s", {"id": attempt_id})
+    return row["order_id"] if row else None
+
+
+async def order_of_refund(conn: Connection, refund_id: str) -> str | None:
+    row = await _one(conn, "SELECT order_id FROM refunds WHERE refund_id = %(id)s", {"id": refund_id})
+    return row["order_id"] if row else None
 
 
 async def attempts_of_order(conn: Connection, order_id: str) -> list[Row]:
@@ -101,7 +95,8 @@ async def claims_of_order(conn: Connection, order_id: str) -> list[Row]:
 
 async def insert_attempt(conn: Connection, row: Row) -> None:
     await conn.execute(
-        """INSERT INTO attempts (attempt_id, order_id, tenant_id, kind, status, amount, currency, session_id, created_at, ask_at)
+        """INSERT INTO attempts (attempt_id, order_id, tenant_id, kind, status, amount, currency, session_id, created_at,
+            ask_at)
            VALUES (%(attempt_id)s, %(order_id)s, %(tenant_id)s, %(kind)s, %(status)s, %(amount)s, %(currency)s,
                    %(session_id)s, %(created_at)s, %(ask_at)s)""",
         row,
@@ -198,7 +193,8 @@ async def claim_question(conn: Connection, attempt_id: str, now: datetime, pause
 
 async def note_error(conn: Connection, attempt_id: str, error: str, ask_at: datetime) -> None:
     await conn.execute(
-        "UPDATE attempts SET last_error = %(error)s, ask_at = %(ask_at)s WHERE attempt_id = %(attempt_id)s AND ask_at IS NOT NULL",
+        "UPDATE attempts SET last_error = %(error)s, ask_at = %(ask_at)s "
+        "WHERE attempt_id = %(attempt_id)s AND ask_at IS NOT NULL",
         {"attempt_id": attempt_id, "error": error, "ask_at": ask_at},
     )
 
@@ -252,8 +248,10 @@ async def payments_of_order(conn: Connection, order_id: str) -> list[Row]:
 async def insert_payment(conn: Connection, row: Row) -> None:
     await conn.execute(
         """INSERT INTO payments (payment_id, order_id, attempt_id, tenant_id, purpose, payment_intent_id, charge_id, amount,
-                                 captured, currency, card_brand, card_last4, charged_at, capture_before, recorded_at, found_by)
-           VALUES (%(payment_id)s, %(order_id)s, %(attempt_id)s, %(tenant_id)s, %(purpose)s, %(payment_intent_id)s, %(charge_id)s,
+                                 captured, currency, card_brand, card_last4, charged_at, capture_before, recorded_at,
+                                     found_by)
+           VALUES (%(payment_id)s, %(order_id)s, %(attempt_id)s, %(tenant_id)s, %(purpose)s, %(payment_intent_id)s,
+               %(charge_id)s,
                    %(amount)s, %(captured)s, %(currency)s, %(card_brand)s, %(card_last4)s, %(charged_at)s, %(capture_before)s,
                    %(recorded_at)s, %(found_by)s)""",
         row,
@@ -286,7 +284,8 @@ async def lapsed_without_open_attempt(conn: Connection, now: datetime, limit: in
         """SELECT order_id FROM bookings b
             WHERE status IN ('pending', 'requested') AND expires_at <= %(now)s
               AND NOT EXISTS (SELECT FROM attempts a WHERE a.order_id = b.order_id AND a.status IN ('planned', 'open'))
-              AND NOT EXISTS (SELECT FROM attempts a WHERE a.order_id = b.order_id AND a.status = 'complete' AND a.ask_at IS NOT NULL)
+              AND NOT EXISTS (SELECT FROM attempts a
+                  WHERE a.order_id = b.order_id AND a.status = 'complete' AND a.ask_at IS NOT NULL)
          ORDER BY expires_at LIMIT %(limit)s""",
         {"now": now, "limit": limit},
     )
@@ -313,8 +312,21 @@ async def state_for_report(conn: Connection, attempt_id: str) -> Row | None:
                     WHERE c.booking_id = b.booking_id AND c.released_at IS NULL) AS units,
                   (SELECT string_agg(l.quantity || ' × ' || l.label, ', ' ORDER BY l.line_no) FROM order_lines l
                     WHERE l.order_id = o.order_id AND l.kind = 'menu') AS menu,
-                  (SELECT count(*) FROM messages m WHERE m.booking_id = b.booking_id AND m.kind = 'booking_confirmed') AS mails
+                  (SELECT count(*) FROM messages m
+                      WHERE m.booking_id = b.booking_id AND m.kind = 'booking_confirmed') AS mails
              FROM attempts a JOIN orders o USING (order_id) JOIN bookings b USING (order_id)
             WHERE a.attempt_id = %(id)s""",
         {"id": attempt_id},
+    )
+
+
+async def adjust_amount(conn: Connection, order_id: str, amount: int, difference: int) -> None:
+    """What was paid becomes what was agreed, by a line that says so."""
+    await conn.execute(
+        """WITH line AS (
+               INSERT INTO order_lines (order_id, line_no, kind, label, quantity, unit_amount, amount)
+               SELECT order_id, max(line_no) + 1, 'adjustment', 'Accepted as paid', 1, %(difference)s, %(difference)s
+                 FROM order_lines WHERE order_id = %(id)s GROUP BY order_id)
+           UPDATE orders SET amount = %(amount)s WHERE order_id = %(id)s""",
+        {"id": order_id, "amount": amount, "difference": difference},
     )

@@ -155,7 +155,8 @@ async def _refused(system: System, refund: Row, refused: StripeRefused) -> str:
 
 async def _record(system: System, conn: Connection, refund_id: str, answer: Row) -> None:
     now = system.clock.now()
-    order = await payments.lock_order_of_refund(conn, refund_id)
+    order_id = await payments.order_of_refund(conn, refund_id)
+    order = await payments.lock_order(conn, order_id) if order_id else None
     if order is None:
         raise NotFound("There is no such refund.")
     row = next(
@@ -245,7 +246,8 @@ async def _take_over(
             now,
             kind="refunded_outside",
             subject=payment["payment_id"],
-            sentence="All of this booking's money was refunded in Stripe's dashboard, and the booking still stands: cancel it, or keep it as a gift.",
+            sentence="All of this booking's money was refunded in Stripe's dashboard, and the booking still stands: "
+            "cancel it, or keep it as a gift.",
             tenant_id=payment["tenant_id"],
             order_id=payment["order_id"],
         )

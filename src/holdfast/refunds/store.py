@@ -13,7 +13,8 @@ Row = dict[str, Any]
 async def insert_refund(conn: Connection, row: Row) -> None:
     """What is owed, due at once. PostgreSQL refuses one above what was captured (F35)."""
     await conn.execute(
-        """INSERT INTO refunds (refund_id, payment_id, order_id, tenant_id, amount, currency, reason, status, actor, try_at, created_at)
+        """INSERT INTO refunds (refund_id, payment_id, order_id, tenant_id, amount, currency, reason, status, actor,
+            try_at, created_at)
            VALUES (%(refund_id)s, %(payment_id)s, %(order_id)s, %(tenant_id)s, %(amount)s, %(currency)s, %(reason)s, 'owed',
                    %(actor)s, %(created_at)s, %(created_at)s)""",
         row,
@@ -23,9 +24,11 @@ async def insert_refund(conn: Connection, row: Row) -> None:
 async def insert_outside_refund(conn: Connection, row: Row) -> None:
     """One that was made at Stripe without us."""
     await conn.execute(
-        """INSERT INTO refunds (refund_id, payment_id, order_id, tenant_id, amount, currency, reason, status, stripe_refund_id,
+        """INSERT INTO refunds (refund_id, payment_id, order_id, tenant_id, amount, currency, reason, status,
+            stripe_refund_id,
                                 failure, actor, created_at, settled_at)
-           VALUES (%(refund_id)s, %(payment_id)s, %(order_id)s, %(tenant_id)s, %(amount)s, %(currency)s, 'outside', %(status)s,
+           VALUES (%(refund_id)s, %(payment_id)s, %(order_id)s, %(tenant_id)s, %(amount)s, %(currency)s, 'outside',
+               %(status)s,
                    %(stripe_refund_id)s, %(failure)s, 'stripe', %(created_at)s, %(settled_at)s)
            ON CONFLICT (stripe_refund_id) DO NOTHING""",
         row,

@@ -16,6 +16,7 @@ from starlette.middleware import Middleware
 from holdfast import __version__
 from holdfast.bookings import api as bookings_api
 from holdfast.bookings import pages as bookings_pages
+from holdfast.bookings import staff_pages as bookings_staff_pages
 from holdfast.catalog import api as catalog_api
 from holdfast.catalog import pages as catalog_pages
 from holdfast.catalog import staff_pages as catalog_staff_pages
@@ -61,6 +62,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     bookings_pages.router,
     sign_in_pages.router,
     catalog_staff_pages.router,
+    bookings_staff_pages.router,
     inbox_staff_pages.router,
     laws_staff_pages.router,
     tasks_staff_pages.router,

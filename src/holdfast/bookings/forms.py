@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import hmac
+import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
+
+from holdfast.ids import CROCKFORD
 
 MOST_OF_A_DISH = 99
 MOST_FIELDS = 400
 LONGEST_VALUE = 300
 LONGEST_NAME = 120
+FORM_ID = re.compile(rf"frm_([{CROCKFORD}]{{10}})[{CROCKFORD}]{{16}}")
 SEATS, MENU = "seats-", "menu-"
 CONTACT = ("name", "email", "phone")
 
@@ -50,6 +57,17 @@ def read_form(pairs: Iterable[tuple[str, object]]) -> Typed:
     if not raw.get("email", "").strip():
         errors["email"] = "Tell us your e-mail address: your confirmation goes there."
     return Typed(raw, seats, menu, errors)
+
+
+def booking_id_of_form(secret_key: str, typed: Typed) -> str | None:
+    """The id of the booking that this form makes: the same each time it is sent unchanged, so that a second click makes no
+    second booking. Keyed, so that nobody can have an id of their choosing. None when the form's own id was tampered with."""
+    form = FORM_ID.fullmatch(typed.raw.get("form", ""))
+    if form is None:
+        return None
+    content = sorted((name, value) for name, value in typed.raw.items() if name != "step")
+    mac = hmac.new(secret_key.encode(), f"form:{json.dumps(content)}".encode(), sha256).digest()
+    return f"bkg_{form[1]}" + "".join(CROCKFORD[byte % 32] for byte in mac[:16])
 
 
 def _numbers(raw: Mapping[str, str], prefix: str, errors: dict[str, str]) -> dict[int, int]:

@@ -6,7 +6,7 @@ first. Whatever goes wrong, the page comes back with everything that was typed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
@@ -14,7 +14,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from holdfast.bookings import actions, guest, seating, store, words
-from holdfast.bookings.forms import Typed, read_form
+from holdfast.bookings.forms import Typed, booking_id_of_form, read_form
 from holdfast.catalog import store as catalog
 from holdfast.catalog.plan import plan_of
 from holdfast.customers.rules import normalised_email, normalised_phone
@@ -52,7 +52,7 @@ async def event_page(
     again: Annotated[str, Query(alias="from", max_length=guest.LONGEST_TOKEN)] = "",
 ) -> Response:
     """`?from=` the secret of an earlier booking fills everything in."""
-    evening = await system.database.read(lambda conn: _evening(conn, event_id))
+    evening = await _evening(system, event_id)
     typed = (
         await system.database.read(lambda conn: _typed_before(conn, again, event_id)) if again else NOTHING
     )
@@ -62,7 +62,7 @@ async def event_page(
 
 @router.post("/events/{event_id}/book")
 async def book(request: Request, system: TheSystem, event_id: int) -> Response:
-    evening = await system.database.read(lambda conn: _evening(conn, event_id))
+    evening = await _evening(system, event_id)
     async with request.form(max_fields=500, max_files=0) as form:
         typed = read_form(form.multi_items())
     if typed.step == "edit":
@@ -76,14 +76,19 @@ async def book(request: Request, system: TheSystem, event_id: int) -> Response:
 
 
 async def _place(request: Request, system: System, evening: Evening, typed: Typed) -> Response:
+    booking_id = booking_id_of_form(system.settings.secret_key, typed)
     try:
-        placed = await actions.place_booking(system, _hold_request(evening, typed))
+        placed = await actions.continue_booking(system, booking_id) if booking_id else None
+        if placed is None or placed.status in actions.ENDED:
+            # The form of a booking that lapsed or was cancelled makes a new one: its own id is used up.
+            fresh = None if placed else booking_id
+            placed = await actions.place_booking(system, _hold_request(evening, typed, fresh))
     except SoldOut as refused:
-        fresh = await system.database.read(lambda conn: _evening(conn, evening.event["offering_id"]))
-        return _form_page(request, system, fresh, typed, said=_sold_out(refused), status=409)
+        evening = await _evening(system, evening.event["offering_id"])
+        return _form_page(request, system, evening, typed, said=_sold_out(refused), status=409)
     except NotOnSale:
-        fresh = await system.database.read(lambda conn: _evening(conn, evening.event["offering_id"]))
-        return _form_page(request, system, fresh, typed, status=409)
+        evening = await _evening(system, evening.event["offering_id"])
+        return _form_page(request, system, evening, typed, status=409)
     except ValidationFailed as refused:
         said = {"kind": "bad", "title": "This could not be booked", "text": refused.detail, "free": []}
         return _form_page(request, system, evening, typed, said=said, status=422)
@@ -97,7 +102,7 @@ async def _place(request: Request, system: System, evening: Evening, typed: Type
     return _remembering(answer, system, evening, placed.token)
 
 
-def _hold_request(evening: Evening, typed: Typed) -> actions.HoldRequest:
+def _hold_request(evening: Evening, typed: Typed, booking_id: str | None) -> actions.HoldRequest:
     contact = typed.contact
     phone = contact["phone"]
     return actions.HoldRequest(
@@ -110,6 +115,7 @@ def _hold_request(evening: Evening, typed: Typed) -> actions.HoldRequest:
         phone=normalised_phone(phone, evening.tenant["region"]) if phone else None,
         source="page",
         with_checkout=True,
+        booking_id=booking_id,
     )
 
 
@@ -117,9 +123,10 @@ def _checked(typed: Typed, evening: Evening) -> Typed:
     """With what only the rules of addresses and this event's own list can tell."""
     errors = dict(typed.errors)
     contact = typed.contact
-    checks = {
-        "email": lambda text: normalised_email(text),
-        "phone": lambda text: normalised_phone(text, evening.tenant["region"]),
+    region = evening.tenant["region"]
+    checks: dict[str, Callable[[str], str]] = {
+        "email": normalised_email,
+        "phone": lambda text: normalised_phone(text, region),
     }
     for name, check in checks.items():
         if contact[name] and name not in errors:
@@ -172,6 +179,7 @@ def _form_page(
         not_on_sale=closed,
         available=sum(unit["choices"] for unit in units.values()),
         held=sum(unit["held"] for unit in units.values()),
+        costs=any(unit["price"] for unit in evening.units) or any(item["price"] for item in evening.menu),
         form_id=system.ids.new("frm"),
         filled=bool(typed.raw),
         refund_rule=words.refund_rule(event["refund_tiers"], event["starts_at"], event["time_zone"], locale),
@@ -266,7 +274,16 @@ async def _typed_before(conn: Connection, token: str, event_id: int) -> Typed:
     return Typed(contact, seats, menu)
 
 
-async def _evening(conn: Connection, event_id: int) -> Evening:
+async def _evening(system: System, event_id: int) -> Evening:
+    """Raises NotFound; a draft is nobody's to see."""
+
+    async def read(conn: Connection) -> Evening:
+        return await _read_evening(conn, event_id)
+
+    return await system.database.read(read)
+
+
+async def _read_evening(conn: Connection, event_id: int) -> Evening:
     event = await catalog.event(conn, event_id) if 0 < event_id <= LARGEST_ID else None
     if event is None or event["status"] == "draft":
         raise NotFound("There is no such event.")

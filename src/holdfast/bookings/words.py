@@ -67,27 +67,38 @@ CHECKING = State(
     "Your seats are held meanwhile. This page changes by itself as soon as we know.",
 )
 
-TIMELINE: Mapping[str, tuple[str, str]] = {
-    "held": ("Seats held", "wait"),
-    "hold_extended": ("Held for longer, after a declined card", "wait"),
-    "checkout_opened": ("Payment page opened", "info"),
-    "checkout_closed": ("Payment page closed", "info"),
-    "declined": ("The bank declined a card", "warn"),
-    "paid": ("Paid", "good"),
-    "payment_recorded": ("Paid", "good"),
-    "confirmed": ("Booking confirmed", "good"),
-    "recovered": ("Booking put right after a late message from the bank", "good"),
-    "cancel_requested": ("Cancellation asked for", "info"),
-    "cancelled": ("Booking cancelled", "info"),
-    "expired": ("Not paid in time; seats released", "info"),
-    "stuck": ("Handed to a person", "warn"),
-    "refund_owed": ("Refund ordered", "info"),
-    "refund_asked": ("Refund on its way", "info"),
-    "refunded": ("Money sent back", "good"),
-    "refund_succeeded": ("Money sent back", "good"),
-    "refund_failed": ("A refund did not arrive; a person sees to it", "warn"),
-    "message_sent": ("Message sent to you", "good"),
-    "disputed": ("The bank asks about this payment", "warn"),
+# What the timeline calls things → the words, their mark, and whether a guest is told.
+TIMELINE: Mapping[str, tuple[str, str, bool]] = {
+    "held": ("Seats held", "wait", True),
+    "hold_extended": ("Held for longer, because a card was declined", "wait", True),
+    "payment_page_opened": ("Payment page opened", "info", False),
+    "payment_failed": ("Your bank said no to a payment", "warn", True),
+    "paid": ("Paid", "good", True),
+    "confirmed": ("Booking confirmed", "good", True),
+    "mailed": ("Message sent", "good", True),
+    "mail_failed": ("A message could not be delivered; a person sees to it", "warn", True),
+    "mail_not_needed": ("A message was not needed any more", "info", False),
+    "mail_again": ("Message sent once more", "info", False),
+    "cancelled": ("Booking cancelled", "info", True),
+    "declined": ("Declined", "info", True),
+    "expired": ("Not paid in time; the seats went back on sale", "info", True),
+    "stuck": ("Handed to a person", "warn", True),
+    "money_goes_back": ("Your money goes back", "info", True),
+    "refund_owed": ("Refund ordered", "info", True),
+    "refund_pending": ("Refund on its way", "wait", True),
+    "refund_succeeded": ("Refund sent to your card", "good", True),
+    "refund_failed": ("A refund did not arrive; a person sees to it", "warn", True),
+    "refunded_outside": ("Refunded by our staff", "good", True),
+    "disputed": ("The bank asks about this payment", "warn", False),
+    "rebuilt": ("Brought back from what the bank knows", "good", True),
+    "booking_made_again": ("Booking put right", "good", True),
+    "repaired": ("Put right by a check", "good", False),
+}
+MAILED = frozenset({"mailed", "mail_failed", "mail_not_needed", "mail_again"})
+WHY_MONEY_GOES_BACK = {
+    "late": "It came after the hold was over, and the seats were gone",
+    "surplus": "It was paid twice",
+    "cancelled": "The booking was cancelled",
 }
 
 MESSAGES: Mapping[str, str] = {
@@ -112,7 +123,6 @@ REFUND_STATES: Mapping[str, tuple[str, str]] = {
     "succeeded": ("sent back to your card", "good"),
     "failed": ("did not arrive; a person sees to it", "warn"),
 }
-SHOWN_TO_GUESTS = frozenset(TIMELINE) - {"checkout_opened", "checkout_closed"}
 
 
 def refund_rule(tiers: Sequence[Mapping[str, Any]], starts_at: datetime, time_zone: str, locale: str) -> str:
@@ -149,35 +159,47 @@ def not_on_sale(event: View, now: datetime, locale: str) -> NotOnSale | None:
 
 
 def guests_story(entries: Sequence[View], currency: str, locale: str) -> list[dict[str, Any]]:
-    """The timeline in plain words, without what only staff need."""
+    """The timeline in plain words, without what only staff need: who found something, and why a machine did it."""
     return [
-        _entry(entry, currency, locale) | {"actor": ""}
+        _titled(entry) | {"text": _figures(entry, currency, locale), "actor": ""}
         for entry in entries
-        if entry["what"] in SHOWN_TO_GUESTS
+        if TIMELINE.get(entry["what"], ("", "", False))[2]
     ]
 
 
 def staffs_story(entries: Sequence[View], currency: str, locale: str) -> list[dict[str, Any]]:
-    """All of it, with who did it. What has no words of its own yet is shown as it is written."""
-    return [_entry(entry, currency, locale) | {"actor": entry["actor"]} for entry in entries]
+    """All of it, with who did it and why. What has no words of its own yet is shown as it is written."""
+    return [
+        _titled(entry)
+        | {"text": _joined(_figures(entry, currency, locale), _reasons(entry)), "actor": entry["actor"]}
+        for entry in entries
+    ]
 
 
-def _entry(entry: View, currency: str, locale: str) -> dict[str, Any]:
-    title, kind = TIMELINE.get(entry["what"], (entry["what"].replace("_", " ").capitalize(), "info"))
-    return {
-        "at": entry["at"],
-        "title": title,
-        "kind": kind,
-        "text": _detail(entry.get("detail") or {}, currency, locale),
-    }
+def _titled(entry: View) -> dict[str, Any]:
+    title, kind, _ = TIMELINE.get(
+        entry["what"], (entry["what"].replace("_", " ").capitalize(), "info", False)
+    )
+    return {"at": entry["at"], "title": title, "kind": kind}
 
 
-def _detail(detail: View, currency: str, locale: str) -> str:
-    said = []
-    if isinstance(detail.get("seats"), int):
-        said.append(f"{detail['seats']} {'guest' if detail['seats'] == 1 else 'guests'}")
-    if isinstance(detail.get("amount"), int) and detail["amount"]:
-        said.append(formatted(detail["amount"], str(detail.get("currency") or currency).upper(), locale))
-    if isinstance(detail.get("why"), str):
-        said.append(detail["why"])
-    return ", ".join(said)
+def _figures(entry: View, currency: str, locale: str) -> str:
+    detail = entry.get("detail") or {}
+    seats, amount, refund = detail.get("seats"), detail.get("amount"), detail.get("refund")
+    code = str(detail.get("currency") or currency).upper()
+    return _joined(
+        f"{seats} {'guest' if seats == 1 else 'guests'}" if isinstance(seats, int) else "",
+        formatted(amount, code, locale) if isinstance(amount, int) and amount else "",
+        f"{formatted(refund, code, locale)} comes back" if isinstance(refund, int) and refund else "",
+        WHY_MONEY_GOES_BACK.get(str(detail.get("why")), "") if entry["what"] == "money_goes_back" else "",
+        MESSAGES.get(str(detail.get("kind")), "") if entry["what"] in MAILED else "",
+    )
+
+
+def _reasons(entry: View) -> str:
+    detail = entry.get("detail") or {}
+    return _joined(*(str(detail[name]) for name in ("why", "because", "sentence") if detail.get(name)))
+
+
+def _joined(*parts: str) -> str:
+    return ", ".join(part for part in parts if part)

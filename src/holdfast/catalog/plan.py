@@ -79,7 +79,7 @@ def _places(units: Sequence[Mapping[str, Any]]) -> list[tuple[float, float]]:
 
 
 def _placed(unit: Mapping[str, Any]) -> bool:
-    return {"x", "y"} <= unit["plan"].keys()
+    return "x" in unit["plan"] and "y" in unit["plan"]
 
 
 def _table(unit: Mapping[str, Any], place: tuple[float, float]) -> Table:

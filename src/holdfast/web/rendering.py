@@ -41,7 +41,7 @@ def render(
 ) -> HTMLResponse:
     """The page. `tenant` (a row) in the context gives it its name, colour and language. `secret`: its address is a secret
     link, so no page that it leads to may learn it."""
-    body = environment().get_template(template).render(**_common(request, context), **context)
+    body = environment().get_template(template).render(_complete(request, context))
     headers = {"Cache-Control": "no-store", "Vary": "Cookie, Accept"}
     if secret:
         headers |= {"Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex, nofollow"}
@@ -119,14 +119,15 @@ def _features() -> Mapping[str, FileSystemLoader]:
     return {folder.parent.name: FileSystemLoader(folder) for folder in folders}
 
 
-def _common(request: Request, context: Mapping[str, Any]) -> dict[str, Any]:
+def _complete(request: Request, context: Mapping[str, Any]) -> dict[str, Any]:
+    """With what every page names."""
     tenant = context.get("tenant") or NO_TENANT
     system = getattr(request.app.state, "system", None)
-    common = {
-        "tenant": tenant,
+    return {
+        "staff": None,
         "accent": tenant["accent"],
         "locale": tenant["locale"],
         "test_mode": system is None or not system.settings.livemode,
-        "staff": None,
+        **context,
+        "tenant": tenant,
     }
-    return {name: value for name, value in common.items() if name not in context}

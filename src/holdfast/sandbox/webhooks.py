@@ -146,8 +146,10 @@ class Dispatcher:
         until = float("inf") if everything else self.world.clock.now()
         async with self.world.pool.connection() as connection:
             cursor = await connection.execute(
-                "SELECT id, event_id, endpoint_id, attempts, first_at FROM sandbox.delivery "
-                "WHERE due_at <= %s AND NOT id = ANY (%s) ORDER BY due_at, id LIMIT 200",
+                "SELECT delivery.id, event_id, attempts, first_at, event.body AS event, endpoint.body AS endpoint, "
+                "endpoint.hidden AS secrets FROM sandbox.delivery JOIN sandbox.object AS event ON event.id = event_id "
+                "LEFT JOIN sandbox.object AS endpoint ON endpoint.id = endpoint_id "
+                "WHERE delivery.due_at <= %s AND NOT delivery.id = ANY (%s) ORDER BY delivery.due_at, delivery.id LIMIT 200",
                 [until, list(self._claimed)],
             )
             return await cursor.fetchall()
@@ -162,33 +164,24 @@ class Dispatcher:
 
     async def _deliver(self, delivery: dict[str, Any]) -> None:
         async with self._busy:
-            event, endpoint = await self._read(delivery)
-            if event is None or endpoint is None or endpoint.body["status"] != "enabled":
+            if delivery["endpoint"] is None or delivery["endpoint"]["status"] != "enabled":
                 await self._give_up(delivery, "the endpoint is gone or disabled")
             else:
-                await self._record(delivery, *await self._post(event, endpoint))
+                await self._record(delivery, *await self._post(delivery))
 
-    async def _read(self, delivery: dict[str, Any]) -> tuple[Json | None, Row | None]:
-        async with self.world.pool.connection() as connection:
-            cursor = await connection.execute(
-                "SELECT id, type, created, body, hidden FROM sandbox.object WHERE id = ANY (%s)",
-                [[delivery["event_id"], delivery["endpoint_id"]]],
-            )
-            rows = {row["id"]: Row(**row) for row in await cursor.fetchall()}
-        event = rows.get(delivery["event_id"])
-        return event.body if event else None, rows.get(delivery["endpoint_id"])
-
-    async def _post(self, event: Json, endpoint: Row) -> tuple[int | None, str | None]:
-        body = json.dumps(payload(event, endpoint), indent=2).encode()
+    async def _post(self, delivery: dict[str, Any]) -> tuple[int | None, str | None]:
+        body = json.dumps(
+            payload(delivery["event"], delivery["endpoint"], delivery["secrets"]), indent=2
+        ).encode()
         # Each try is signed afresh. The receiver judges the stamp by its own clock, so it is the wall's time.
         stamp = int(self.world.clock.wall() + self.world.faults["webhooks"]["clock_skew_s"])
         headers = {
             "Content-Type": "application/json; charset=utf-8",
             "User-Agent": "Stripe/1.0 (+https://stripe.com/docs/webhooks)",
-            "Stripe-Signature": signature(body, endpoint.hidden["secret"], stamp),
+            "Stripe-Signature": signature(body, delivery["secrets"]["secret"], stamp),
         }
         try:
-            response = await self.client.post(endpoint.body["url"], content=body, headers=headers)
+            response = await self.client.post(delivery["endpoint"]["url"], content=body, headers=headers)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             return None, f"{type(error).__name__}: {error}"
         return response.status_code, None if response.is_success else response.text[:500]
@@ -223,8 +216,8 @@ class Dispatcher:
             )
 
 
-def payload(event: Json, endpoint: Row) -> Json:
+def payload(event: Json, endpoint: Json, secrets: Json) -> Json:
     """What an endpoint gets: the snapshot rendered in the endpoint's version, or the thin notification."""
-    if endpoint.hidden.get("payload") == "thin":
+    if secrets.get("payload") == "thin":
         return events.thin(event)
     return event | {"api_version": endpoints.version_of(endpoint), "pending_webhooks": 1}

@@ -63,7 +63,7 @@ class World:
 
         `told=False` keeps the changes to itself: no event ever existed.
         """
-        async with self.pool.connection() as connection, connection.transaction():
+        async with self.pool.connection() as connection, connection.pipeline(), connection.transaction():
             ledger = Ledger(connection, self.clock.seconds(), self.chance, request_id, key)
             yield ledger
             await ledger.write()

@@ -87,5 +87,5 @@ def wants(row: Row, kind: str) -> bool:
     )
 
 
-def version_of(row: Row) -> str:
-    return row.body["api_version"] or API_VERSION
+def version_of(endpoint: Json) -> str:
+    return endpoint["api_version"] or API_VERSION

@@ -14,8 +14,8 @@ from holdfast.bookings.rules import TRANSITIONS
 from holdfast.catalog.store import event as event_by_id
 from holdfast.database.connection import Connection
 from holdfast.errors import HoldfastError, NotFound, ValidationFailed
-from holdfast.money import formatted, to_minor
 from holdfast.messages.actions import resend
+from holdfast.money import formatted, to_minor
 from holdfast.payments.resolve import resolve_stuck
 from holdfast.payments.settle import settle_booking
 from holdfast.refunds.actions import refund_by_staff

@@ -43,7 +43,7 @@ async def place(api: Api, **changes: Any) -> dict[str, Any]:
 
 async def count(api: Api, table: str) -> int:
     async with api.system.database.transaction() as conn:
-        row = await (await conn.execute(f"SELECT count(*) AS n FROM {table}")).fetchone()  # type: ignore[arg-type]
+        row = await (await conn.execute(f"SELECT count(*) AS n FROM {table}")).fetchone()
     assert row is not None
     return int(row["n"])
 

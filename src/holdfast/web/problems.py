@@ -115,8 +115,14 @@ def prefers_html(request: Request) -> bool:
 def _of_validation(errors: Sequence[Any]) -> HoldfastError:
     if all(error["loc"] and error["loc"][0] == "path" for error in errors):
         return NotFound("There is nothing at this address.")  # an id that cannot be one names nothing
-    whole_body = any(tuple(error["loc"]) == ("body",) or error["type"] == "json_invalid" for error in errors)
+    whole_body = any(_is_no_object(error) for error in errors)
     return validation_problem(errors, NOT_JSON if whole_body else None)
+
+
+def _is_no_object(error: Any) -> bool:
+    return error["type"] == "json_invalid" or (
+        tuple(error["loc"]) == ("body",) and error["type"] != "value_error"
+    )
 
 
 def _of_http(error: HTTPException) -> HoldfastError:

@@ -60,7 +60,9 @@ def _in_utc(moment: datetime) -> datetime:
 
 
 CatalogId = Annotated[int, BeforeValidator(_id_as_number), Field(strict=True, ge=1, le=LARGEST_ID)]
-EventIdInPath = Annotated[int, BeforeValidator(_digits), Path(ge=1, le=LARGEST_ID, description="The event's number")]
+EventIdInPath = Annotated[
+    int, BeforeValidator(_digits), Path(ge=1, le=LARGEST_ID, description="The event's number")
+]
 Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 Line = Annotated[str, Field(strict=True), AfterValidator(one_line)]
 Lines = Annotated[str, Field(strict=True), AfterValidator(some_lines)]

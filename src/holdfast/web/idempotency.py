@@ -123,7 +123,7 @@ async def resumable(
     return _response(answer)
 
 
-async def forget_old_answers(system: System, limit: int = 5_000) -> int:
+async def forget_old_answers(system: System, limit: int = 10_000) -> int:
     """A job: deletes what is older than 24 hours. Says how many."""
     before = system.clock.now() - KEPT
     return await system.database.run(lambda conn: store.forget_answers(conn, before, limit))

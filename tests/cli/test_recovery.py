@@ -51,3 +51,14 @@ def test_replaying_nothing_is_fine(holdfast: Holdfast) -> None:
 def test_availability_of_an_empty_house_is_right(holdfast: Holdfast) -> None:
     ran = holdfast("fix", "availability", "--json")
     assert (ran.code, ran.json) == (0, {"checked": 0, "corrected": 0, "corrections": []})
+
+
+def test_no_booking_is_missing_in_an_empty_house(holdfast: Holdfast) -> None:
+    ran = holdfast("fix", "missing-bookings", "--json")
+    assert (ran.code, ran.json["fixed"], ran.json["stuck"]) == (0, [], [])
+    assert holdfast("fix", "missing-bookings").out == "0 bookings were missing, 0 made again.\n"
+
+
+def test_an_event_that_never_came_cannot_be_replayed(holdfast: Holdfast) -> None:
+    ran = holdfast("replay", "evt_never_came", "--json")
+    assert (ran.code, ran.json["unknown"]) == (1, ["evt_never_came"])

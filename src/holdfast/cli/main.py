@@ -6,6 +6,7 @@ Each command's module imports what it needs when it runs, so that `holdfast --he
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -20,6 +21,7 @@ from holdfast.cli.runtime import Place
 from holdfast.errors import HoldfastError
 
 INTERRUPTED = 130
+TERMINATED = 143
 
 
 class Misuse(HoldfastError):
@@ -28,13 +30,19 @@ class Misuse(HoldfastError):
     status, code, title, exit_code = 400, "misuse", "The command cannot be read", 2
 
 
+class OnThisMachine(HoldfastError):
+    """A folder that may not be written, a disk that is full: the system says why."""
+
+    code, title = "machine", "This machine does not let us"
+
+
 app = typer.Typer(
     name="holdfast",
     help="Takes bookings and their payments and never lets the two drift apart.",
     epilog="Begin with: holdfast demo",
     no_args_is_help=True,
     add_completion=False,
-    rich_markup_mode="rich",
+    rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -87,6 +95,8 @@ def everything(
 
 def app_main() -> None:
     """The door: whatever happens inside ends as an exit code and, if it is an error, one sentence."""
+    # Through every `finally`: an embedded database that a command has started is stopped. Long-running ones set their own.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     sys.exit(run(sys.argv[1:]))
 
 
@@ -105,6 +115,10 @@ def run(arguments: list[str]) -> int:
         # Whoever read our output has gone; Python would complain once more while it closes stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except OSError as error:
+        if error.filename is None:
+            raise
+        return report_error(OnThisMachine(f"{error.filename}: {error.strerror}."), wants_json)
     except Exception as error:
         return _misuse(error, wants_json)
 

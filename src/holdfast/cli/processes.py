@@ -47,6 +47,7 @@ def serve(
     It refuses to start when the database's schema is not the one that this code needs: run `holdfast migrate` first. It
     ends cleanly on SIGTERM: what is being answered is answered. Example: holdfast serve --host 0.0.0.0 --workers 4
     """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # until Granian, a moment later, sets its own
     chosen = _port_to_listen_on(host, port)
     with ready_settings(place_of(context)) as settings:
         assert settings.database_url is not None  # ready_settings has set it

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,7 @@ from holdfast.errors import ValidationFailed
 
 if TYPE_CHECKING:
     from holdfast.bookings.actions import SyncReport
+    from holdfast.bookings.records import FixReport
     from holdfast.payments.recover import Recovered
     from holdfast.system import System
 
@@ -93,13 +94,24 @@ def missing_bookings(
     """Gives every live order that has no booking its booking. Exit 1 when one could not be given."""
     from holdfast.bookings.records import fix_missing_booking_records
 
-    async def work(system: System) -> Any:
+    async def work(system: System) -> FixReport:
         return await fix_missing_booking_records(system, order)
 
     report = run_with_system(context, work)
-    print_json(report) if json else console().print(str(report), markup=False)
-    if getattr(report, "failed", None):
+    print_json(report) if json else _show_fixed(report)
+    if report.stuck:
         raise typer.Exit(1)
+
+
+def _show_fixed(report: FixReport) -> None:
+    out = console()
+    out.print(
+        f"{len(report.fixed) + len(report.stuck)} bookings were missing, {len(report.fixed)} made again."
+    )
+    for order_id in report.fixed:
+        out.print(f"  - {order_id}: its booking is there again", markup=False)
+    for order_id in report.stuck:
+        out.print(f"  - {order_id}: its seats are gone; a task waits for a person", markup=False)
 
 
 def replay(

@@ -6,7 +6,6 @@ from typing import Any
 
 from holdfast.cli.output import console
 
-
 SHOWN_EVENT = 35  # of catalog/demo.yaml: a plan of the room, food and wine
 
 

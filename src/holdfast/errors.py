@@ -17,6 +17,7 @@
     ├── StripeRefused                 502     stripe_refused      1
     └── Unavailable                   503     unavailable         1
         ├── StripeUnavailable         503     stripe_unavailable  1
+        │   └── StripeFailed          503     stripe_unavailable  1
         └── DatabaseUnavailable       503     database_unavailable 1
 
 `status` is the answer over HTTP, `exit_code` that of the command line. `detail` is a sentence for a person and holds no
@@ -109,6 +110,11 @@ class StripeUnavailable(Unavailable):
     """No answer, or a 5xx: whether it happened is unknown (rule 7). Never read as 'it did not happen'."""
 
     code, title = "stripe_unavailable", "Stripe cannot be reached just now"
+
+
+class StripeFailed(StripeUnavailable):
+    """Stripe answered, with an error of its own. It keeps that answer under the idempotency key for a day, so the same key
+    gets the same error again: what was asked for is looked for, and once proven absent asked for under a new key."""
 
 
 class DatabaseUnavailable(Unavailable):

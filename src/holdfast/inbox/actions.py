@@ -11,8 +11,8 @@ import structlog
 from holdfast.database.connection import Connection
 from holdfast.errors import HoldfastError, NotFound
 from holdfast.inbox import rules, store
-from holdfast.payments import store as payments
 from holdfast.payments.apply import Settled, apply
+from holdfast.payments.find import find_attempt
 from holdfast.payments.recover import rebuild_if_ours
 from holdfast.payments.rules import Step
 from holdfast.payments.settle import fetch, with_returns
@@ -34,7 +34,7 @@ async def handle_event(system: System, row: Row) -> str:
     except HoldfastError as problem:
         return await _put_off(system, row, "error", problem.detail)
     except Exception as problem:
-        log.exception("event_not_handled", event=row["event_id"], type=row["type"])
+        log.exception("event_not_handled", event_id=row["event_id"], type=row["type"])
         return await _put_off(system, row, "error", f"{type(problem).__name__}: {problem}"[:500])
 
 
@@ -56,7 +56,8 @@ async def _handle(system: System, row: Row) -> str:
     event = json.loads(row["payload"])
     subject, evidence = await _subject(system, row, event)
     named = references(subject)
-    attempt_id = await system.database.read(lambda conn: _find(conn, named))
+    now = system.clock.now()
+    attempt_id = await system.database.read(lambda conn: find_attempt(conn, system.ids, now, named))
     if attempt_id is None and row["tries"] >= rules.REBUILD_AFTER_TRIES:
         attempt_id = await rebuild_if_ours(system, subject, named, "stripe")
     if attempt_id is None:
@@ -96,16 +97,6 @@ async def fetch_object(system: System, object_id: str) -> Row:
     if reader is None:
         raise NotFound("This is not an object that Holdfast looks up.")
     return await reader(object_id)
-
-
-async def _find(conn: Connection, named: References) -> str | None:
-    return await payments.find_attempt(
-        conn,
-        session_id=named.session_id,
-        payment_intent_id=named.payment_intent_id,
-        charge_id=named.charge_id,
-        attempt_id=named.attempt_id,
-    )
 
 
 async def _apply(system: System, row: Row, attempt_id: str, evidence: Evidence) -> str:

@@ -72,7 +72,7 @@ async def apply(
         await take_over_disputes(system, conn, now, order, payments, known)
     else:
         status = order["status"]
-    await _save(case, known, payments)
+    await _save(case, known, situation.others_open)
     if step is not Step.NOTHING:
         case.subjects.append(f"booking:{order['booking_id']}")
     return Settled(order["order_id"], order["booking_id"], status, step, money.funds, tuple(case.subjects))
@@ -112,7 +112,7 @@ async def _situation(case: Case, attempts: list[dict[str, Any]], known: Evidence
         status=order["status"],
         funds=money.funds,
         at_stripe=money.at_stripe,
-        matches=money.matches and _is_for(case, known),
+        matches=money.matches and _is_for(case, attempts, known),
         recorded=recorded,
         units=await steps.seats_of(case, wanted),
         charged_in_time=_in_time(money, order["expires_at"]),
@@ -131,12 +131,13 @@ def _recorded(case: Case) -> Recorded:
     return Recorded.OTHER if any(payment["purpose"] == "order" for payment in case.payments) else Recorded.NO
 
 
-def _is_for(case: Case, known: Evidence) -> bool:
-    """A session that carries our client_reference_id must carry this attempt's (F73). One of a foreign system carries its own."""
-    if case.attempt is None or case.order["source"] == "foreign":
+def _is_for(case: Case, attempts: list[dict[str, Any]], known: Evidence) -> bool:
+    """A session that carries a client_reference_id carries that of an attempt of this order (F73). One of a foreign system
+    carries its own."""
+    if case.order["source"] == "foreign":
         return True
     told = {value for facts in known.of("session").values() for value in facts.get("client_reference_id", ())}
-    return told <= {case.attempt["attempt_id"]}
+    return told <= {one["attempt_id"] for one in attempts}
 
 
 def _in_time(money: Money, expires_at: datetime | None) -> bool | None:
@@ -170,10 +171,10 @@ async def _enrich(conn: Connection, payments: list[dict[str, Any]], money: Money
             await store.enrich_payment(conn, payment["payment_id"], steps.charge_columns(money))
 
 
-async def _save(case: Case, known: Evidence, payments: list[dict[str, Any]]) -> None:
+async def _save(case: Case, known: Evidence, others_open: bool) -> None:
     attempt, money = case.attempt, case.money
     assert attempt is not None
-    status = _attempt_status(attempt, money)
+    status = _attempt_status(attempt, money, others_open)
     open_still = status in {"planned", "open"}
     sessions = sorted(known.of("session"))
     await store.save_evidence(
@@ -188,12 +189,14 @@ async def _save(case: Case, known: Evidence, payments: list[dict[str, Any]]) -> 
     )
 
 
-def _attempt_status(attempt: dict[str, Any], money: Money) -> str:
+def _attempt_status(attempt: dict[str, Any], money: Money, others_open: bool) -> str:
     match money.at_stripe:
         case AtStripe.COMPLETE:
             return "complete"
         case AtStripe.CLOSED:
             return "expired"
+        case AtStripe.OPEN if others_open:
+            return str(attempt["status"])  # a second session of one attempt: the first one is asked about
         case AtStripe.OPEN:
             return "open"
         case AtStripe.UNKNOWN:

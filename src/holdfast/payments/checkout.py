@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from holdfast.clock import from_unix
-from holdfast.errors import NotFound, StripeRefused
+from holdfast.errors import NotFound, StripeFailed, StripeRefused
 from holdfast.ids import booking_token
 from holdfast.payments import store
 from holdfast.payments.rules import next_question
@@ -76,13 +76,23 @@ async def _create(system: System, row: Row) -> Row | None:
     clash of parameters proves that there is one, made by another release; then it is looked for."""
     params = await session_params(system, row)
     try:
-        return await system.stripe.create_checkout_session(
-            params, f"checkout:{row['attempt_id']}:{row['key_version']}"
-        )
+        return await system.stripe.create_checkout_session(params, _key(row))
     except StripeRefused as refused:
         if refused.extra.get("stripe_code") == "idempotency_error":
             return await _find(system, row)
         raise
+    except StripeFailed:
+        # Its error stays under this key for a day. The list does not lag: what it does not show was not made.
+        found = await _find(system, row)
+        if found is not None:
+            return found
+        async with system.database.transaction() as conn:
+            version = await store.raise_key_version(conn, row["attempt_id"], row["key_version"])
+        return await system.stripe.create_checkout_session(params, _key({**row, "key_version": version}))
+
+
+def _key(row: Row) -> str:
+    return f"checkout:{row['attempt_id']}:{row['key_version']}"
 
 
 async def _find(system: System, row: Row) -> Row | None:

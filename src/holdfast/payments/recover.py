@@ -21,6 +21,7 @@ from holdfast.database.connection import Connection
 from holdfast.errors import Conflict, NotFound, NotPaid
 from holdfast.payments import rebuild, store
 from holdfast.payments.apply import Settled, apply
+from holdfast.payments.find import find_attempt
 from holdfast.payments.foreign import read_map, read_order
 from holdfast.payments.rules import Funds, Step, read_money
 from holdfast.payments.settle import look_at, with_returns
@@ -53,7 +54,7 @@ async def recover(
     operator of the installation, who may recover for all); NotPaid when it was not paid; StripeUnavailable."""
     subject = await _look_up(system, session_or_intent)
     named = references(subject)
-    attempt_id = await system.database.read(lambda conn: _find(conn, named))
+    attempt_id = await _find(system, named)
     if attempt_id is not None:
         return await _settle_known(system, attempt_id, tenant_id)
     evidence = await with_returns(system, from_objects(subject))
@@ -82,7 +83,7 @@ async def rebuild_if_ours(
     if snapshot is None or read_money(evidence, snapshot.amount, snapshot.currency).funds is not Funds.PAID:
         return None
     await recover(system, object_id, actor)
-    return await system.database.read(lambda conn: _find(conn, references(full)))
+    return await _find(system, references(full))
 
 
 async def _look_up(system: System, session_or_intent: str) -> Row:
@@ -97,14 +98,8 @@ async def _look_up(system: System, session_or_intent: str) -> Row:
     return await system.stripe.payment_intent(session_or_intent)
 
 
-async def _find(conn: Connection, named: References) -> str | None:
-    return await store.find_attempt(
-        conn,
-        session_id=named.session_id,
-        payment_intent_id=named.payment_intent_id,
-        charge_id=named.charge_id,
-        attempt_id=named.attempt_id,
-    )
+async def _find(system: System, named: References) -> str | None:
+    return await system.database.read(lambda conn: find_attempt(conn, system.ids, system.clock.now(), named))
 
 
 async def _settle_known(system: System, attempt_id: str, tenant_id: int | None) -> Recovered:
@@ -196,7 +191,7 @@ async def _build(
         settled, after = await system.database.run(work)
     except psycopg.errors.UniqueViolation:
         # Somebody else rebuilt it at this moment: then it is there.
-        attempt_id = await system.database.read(lambda conn: _find(conn, references(subject)))
+        attempt_id = await _find(system, references(subject))
         if attempt_id is None:
             raise Conflict(
                 "This money was recovered by somebody else at this moment; run it again."
@@ -217,7 +212,7 @@ async def bookings_state(conn: Connection, settled: Settled) -> Row:
 
 
 async def _must_find(system: System, subject: Row) -> str:
-    found = await system.database.read(lambda conn: _find(conn, references(subject)))
+    found = await _find(system, references(subject))
     assert found is not None  # it was written just now
     return found
 

@@ -95,11 +95,11 @@ async def claims_of_order(conn: Connection, order_id: str) -> list[Row]:
 
 async def insert_attempt(conn: Connection, row: Row) -> None:
     await conn.execute(
-        """INSERT INTO attempts (attempt_id, order_id, tenant_id, kind, status, amount, currency, session_id, created_at,
-            ask_at)
+        """INSERT INTO attempts (attempt_id, order_id, tenant_id, kind, status, amount, currency, session_id,
+                                 payment_intent_id, created_at, ask_at)
            VALUES (%(attempt_id)s, %(order_id)s, %(tenant_id)s, %(kind)s, %(status)s, %(amount)s, %(currency)s,
-                   %(session_id)s, %(created_at)s, %(ask_at)s)""",
-        row,
+                   %(session_id)s, %(payment_intent_id)s, %(created_at)s, %(ask_at)s)""",
+        {"payment_intent_id": None, **row},
     )
 
 
@@ -157,6 +157,33 @@ async def save_evidence(
     )
 
 
+async def raise_key_version(conn: Connection, attempt_id: str, known: int) -> int:
+    """The next idempotency key, once the object of the last one is proven absent; two callers get the same one."""
+    row = await _one(
+        conn,
+        """UPDATE attempts SET key_version = greatest(key_version, %(known)s + 1) WHERE attempt_id = %(id)s
+        RETURNING key_version""",
+        {"id": attempt_id, "known": known},
+    )
+    return int(row["key_version"]) if row else known
+
+
+async def attempt_of_stripe_ids(
+    conn: Connection, *, session_id: str | None, payment_intent_id: str | None, charge_id: str | None
+) -> str | None:
+    """By Stripe's own ids."""
+    row = await _one(
+        conn,
+        """SELECT attempt_id FROM (
+               SELECT attempt_id, 1 AS rank FROM attempts WHERE session_id = %(session)s
+         UNION SELECT attempt_id, 2 FROM attempts WHERE payment_intent_id = %(intent)s
+         UNION SELECT attempt_id, 3 FROM payments WHERE charge_id = %(charge)s OR payment_intent_id = %(intent)s) AS found
+         ORDER BY rank LIMIT 1""",
+        {"session": session_id, "intent": payment_intent_id, "charge": charge_id},
+    )
+    return row["attempt_id"] if row else None
+
+
 async def close_absent_attempt(conn: Connection, attempt_id: str, now: datetime) -> None:
     """Proven: Stripe never made it, and cannot any more under its key."""
     await conn.execute(
@@ -208,33 +235,6 @@ async def unsettled_attempts_of_booking(conn: Connection, booking_id: str) -> li
         {"booking_id": booking_id},
     )
     return [row["attempt_id"] for row in rows]
-
-
-async def find_attempt(
-    conn: Connection,
-    *,
-    session_id: str | None = None,
-    payment_intent_id: str | None = None,
-    charge_id: str | None = None,
-    attempt_id: str | None = None,
-) -> str | None:
-    """The attempt that an object of Stripe's speaks of: by Stripe's own ids first, then by ours."""
-    row = await _one(
-        conn,
-        """SELECT attempt_id FROM (
-               SELECT attempt_id, 1 AS rank FROM attempts WHERE session_id = %(session_id)s
-         UNION SELECT attempt_id, 2 FROM attempts WHERE payment_intent_id = %(payment_intent_id)s
-         UNION SELECT attempt_id, 3 FROM payments WHERE charge_id = %(charge_id)s OR payment_intent_id = %(payment_intent_id)s
-         UNION SELECT attempt_id, 4 FROM attempts WHERE attempt_id = %(attempt_id)s) AS found
-         ORDER BY rank LIMIT 1""",
-        {
-            "session_id": session_id,
-            "payment_intent_id": payment_intent_id,
-            "charge_id": charge_id,
-            "attempt_id": attempt_id,
-        },
-    )
-    return row["attempt_id"] if row else None
 
 
 async def payments_of_order(conn: Connection, order_id: str) -> list[Row]:

@@ -63,6 +63,14 @@ async def try_again(conn: Connection, refund_id: str, at: datetime, why: str) ->
     )
 
 
+async def raise_key_version(conn: Connection, refund_id: str, known: int) -> None:
+    """The next idempotency key, once the refund of the last one is proven absent."""
+    await conn.execute(
+        "UPDATE refunds SET key_version = greatest(key_version, %(known)s + 1) WHERE refund_id = %(id)s",
+        {"id": refund_id, "known": known},
+    )
+
+
 async def mark(
     conn: Connection,
     refund_id: str,

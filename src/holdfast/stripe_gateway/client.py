@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
-from holdfast.errors import NotFound, SettingsWrong, StripeRefused, StripeUnavailable
+from holdfast.errors import NotFound, SettingsWrong, StripeFailed, StripeRefused, StripeUnavailable
 
 if TYPE_CHECKING:
     import stripe
@@ -200,6 +200,12 @@ async def _answer(call: Awaitable[Any]) -> StripeObject:
         raise StripeRefused(_sentence(refused), stripe_code=refused.code) from refused
     except (sdk.AuthenticationError, sdk.PermissionError) as refused:
         raise SettingsWrong("Stripe does not accept the key in STRIPE_SECRET_KEY.") from refused
+    except sdk.APIError as failed:
+        if (failed.http_status or 0) >= 500:
+            raise StripeFailed(
+                "Stripe answers with an error of its own; what it did is not known yet."
+            ) from failed
+        raise StripeUnavailable("Stripe does not answer just now; what it did is not known yet.") from failed
     except sdk.StripeError as unknown:
         raise StripeUnavailable("Stripe does not answer just now; what it did is not known yet.") from unknown
 

@@ -45,6 +45,7 @@ from holdfast.web.openapi import describe
 from holdfast.web.problem_page import problem_page
 from holdfast.web.problems import install_problem_handlers
 from holdfast.web.security import SameOriginForms, SecurityHeaders
+from holdfast.web.shared_reads import SharedReads
 
 CONNECTIONS = 10
 
@@ -90,6 +91,7 @@ def create_app(system_settings: Settings, system: System | None = None) -> FastA
     app.state.measurements = measurements
     app.state.database_metrics = database_metrics
     app.state.event_owners = EventOwners()
+    app.state.shared_reads = SharedReads()
     for router in ROUTERS:
         app.include_router(router)
     install_problem_handlers(app, problem_page)

@@ -12,12 +12,14 @@ from holdfast.catalog import actions, answers, store, views
 from holdfast.catalog.schemas import CatalogDocument, EventIn, EventPatch
 from holdfast.database.connection import Connection
 from holdfast.errors import Forbidden
+from holdfast.system import System
 from holdfast.tenants import store as tenants
 from holdfast.web.answers import json_response, problems
 from holdfast.web.dependencies import ApiKey, TheSystem, require_key
 from holdfast.web.fields import EventIdInPath
 from holdfast.web.idempotency import Answer, in_one_transaction
 from holdfast.web.live import LiveStreams
+from holdfast.web.shared_reads import SharedReads
 
 MOST_LISTED = 200
 
@@ -60,11 +62,10 @@ async def get_event(event_id: EventIdInPath, system: TheSystem) -> Response:
     responses=problems(404),
     summary="What is free now",
 )
-async def get_availability(event_id: EventIdInPath, system: TheSystem) -> Response:
-    now = system.clock.now()
-    return json_response(
-        await system.database.read(lambda conn: views.availability_view(conn, event_id, now))
-    )
+async def get_availability(event_id: EventIdInPath, request: Request, system: TheSystem) -> Response:
+    shared: SharedReads = request.app.state.shared_reads
+    body = await shared.get(f"availability:{event_id}", lambda: _availability(system, event_id))
+    return Response(body, media_type="application/json")
 
 
 @router.get(
@@ -78,8 +79,7 @@ async def get_availability(event_id: EventIdInPath, system: TheSystem) -> Respon
 )
 async def live_availability(event_id: EventIdInPath, request: Request, system: TheSystem) -> Response:
     async def read() -> bytes:
-        now = system.clock.now()
-        return to_json(await system.database.read(lambda conn: views.availability_view(conn, event_id, now)))
+        return await _availability(system, event_id)
 
     await read()  # an event that is not there is a 404 and no stream
     streams: LiveStreams = request.app.state.live
@@ -166,3 +166,8 @@ async def load_catalog(wanted: CatalogDocument, system: TheSystem, key: AdminKey
             "updated": report.updated,
         }
     )
+
+
+async def _availability(system: System, event_id: int) -> bytes:
+    now = system.clock.now()
+    return to_json(await system.database.read(lambda conn: views.availability_view(conn, event_id, now)))

@@ -21,7 +21,7 @@ async def keep_email(pool: Pool, raw: bytes, sender: str, recipients: list[str],
     body: Json = {
         "to": recipients,
         "from": str(parsed.get("From", sender)),
-        "subject": str(parsed.get("Subject", "")),
+        "subject": str(parsed.get("Subject", "")).strip(),  # a long one begins on the next line
         "text": _part(parsed, "plain"),
         "html": _part(parsed, "html"),
         "message_id": message_id or None,

@@ -65,4 +65,4 @@ class AccessLog:
 def route_of(scope: Scope) -> str:
     """`/api/events/{event_id}/bookings`; for a plain ASGI route its function's name; `none` when nothing answers there."""
     pattern = getattr(scope.get("route"), "path", None)
-    return pattern or getattr(scope.get("endpoint"), "__name__", "none")
+    return str(pattern or getattr(scope.get("endpoint"), "__name__", "none"))

@@ -4,6 +4,8 @@
     databases        makes more of them: .clone(), .empty()         (each worker)
     sandbox          Stripe, SMS and mail, just reset               (each test; its process: each worker)
     sandbox_process  the same without a reset                       (each worker)
+    stage            the whole system before an audience: a sample evening, a clock that stands, Stripe's wire (each test)
+    system           the stage's system                             (each test)
     browser, page    a real Chromium, and a page in a new context   (each worker, each test)
 
 Tests of `browser` and `page` are asynchronous and marked `@pytest.mark.browser`: they share one event loop.
@@ -19,9 +21,11 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page
 
+from holdfast.system import System
 from tests.support.browser import running_browser
 from tests.support.database import TestDatabases, shared_databases
 from tests.support.sandbox import Sandbox, running_sandbox
+from tests.support.system import Stage, open_stage
 
 # On a shared machine a slow example says nothing about the code, so nowhere is there a deadline. In CI the
 # examples are the same in every run: a red run is the change's doing.
@@ -59,6 +63,17 @@ def sandbox_process(databases: TestDatabases) -> Iterator[Sandbox]:
 def sandbox(sandbox_process: Sandbox) -> Sandbox:
     sandbox_process.reset()
     return sandbox_process
+
+
+@pytest.fixture
+async def stage(database_url: str, sandbox: Sandbox) -> AsyncIterator[Stage]:
+    async with open_stage(database_url, sandbox) as opened:
+        yield opened
+
+
+@pytest.fixture
+def system(stage: Stage) -> System:
+    return stage.system
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

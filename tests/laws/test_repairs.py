@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any, cast
 
 import httpx
@@ -17,9 +15,8 @@ from holdfast.laws.jobs import keep_laws
 from holdfast.laws.law import Law
 from holdfast.laws.registry import all_laws, law_named
 from holdfast.laws.repair import close_moot_tasks, repair
-from holdfast.settings import Settings
 from holdfast.stripe_gateway.client import SdkGateway
-from holdfast.system import System, open_system
+from holdfast.system import System
 from tests.laws.test_laws import plant
 from tests.laws.world import AT_STRIPE, build_world
 from tests.support.sandbox import Sandbox
@@ -28,22 +25,6 @@ REPAIRED = [pytest.param(law, id=law.name) for law in all_laws() if law.repair]
 DECIDED = [pytest.param(law, id=law.name) for law in all_laws() if law.person_decides]
 # Stripe's library hands httpx its bodies in a way that httpx is giving up.
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
-
-
-@pytest.fixture
-async def system(database_url: str, sandbox: Sandbox) -> AsyncIterator[System]:
-    settings = Settings(
-        database_url=database_url,
-        secret_key="a secret that only tests know",
-        stripe_secret_key=sandbox.secret_key,
-        stripe_webhook_secret=(sandbox.webhook_secret,),
-        stripe_api_base=sandbox.url,
-        smtp_url=f"smtp://127.0.0.1:{sandbox.smtp_port}",
-        mail_from="sample@example.com",
-    )
-    # The sandbox lives in real time, and a session's life is measured against it.
-    async with open_system(settings, clock=ManualClock(datetime.now(UTC))) as opened:
-        yield opened
 
 
 async def world_at_stripe(system: System, sandbox: Sandbox) -> dict[str, Any]:

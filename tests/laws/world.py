@@ -1,5 +1,5 @@
-"""A world with a row of every kind: held, confirmed, completed, expired, paid too late, cancelled, stuck, free, disputed, paid twice,
-refund failed. All of it is lawful. `NAMES` are what a law's `breaks_with` may speak of.
+"""A world with a row of every kind: held, confirmed, completed, expired, paid too late, cancelled, stuck, free,
+disputed, paid twice, refund failed. All of it is lawful. `NAMES` are what a law's `breaks_with` may speak of.
 
 What exists at Stripe is named by the caller, so that a repair that asks finds it there (tests/laws/test_repairs.py).
 """
@@ -83,7 +83,8 @@ async def _catalogue(conn: Connection, now: datetime) -> None:
     )
     await conn.execute(
         """INSERT INTO offerings (offering_id, tenant_id, kind, title, starts_at, ends_at, time_zone, currency, created_at)
-           VALUES (35, 1, 'event', 'A sample evening', %(soon)s, %(soon)s::timestamptz + interval '3 hours', 'Europe/London', 'GBP', %(now)s),
+           VALUES (35, 1, 'event', 'A sample evening', %(soon)s,
+               %(soon)s::timestamptz + interval '3 hours', 'Europe/London', 'GBP', %(now)s),
                   (36, 1, 'event', 'A free talk', %(soon)s, NULL, 'Europe/London', 'GBP', %(now)s),
                   (34, 1, 'event', 'Last month', %(past)s, NULL, 'Europe/London', 'GBP', %(past)s)""",
         {"now": now, "soon": now + timedelta(days=35), "past": now - timedelta(days=30)},
@@ -136,13 +137,15 @@ async def _order(
         "released": at + timedelta(minutes=45) if status not in LIVE else None,
     }
     await conn.execute(
-        "INSERT INTO customers (customer_id, tenant_id, name, email, created_at) VALUES (%(customer)s, 1, 'A Guest', %(email)s, %(at)s)",
+        """INSERT INTO customers (customer_id, tenant_id, name, email, created_at)
+           VALUES (%(customer)s, 1, 'A Guest', %(email)s, %(at)s)""",
         row,
     )
     await conn.execute(
         """INSERT INTO orders (order_id, tenant_id, offering_id, customer_id, status, amount, currency, source, offering_version,
                                refund_tiers, stuck_reason, created_at)
-           VALUES (%(order)s, 1, %(offering)s, %(customer)s, %(status)s, %(amount)s, 'GBP', 'page', 1, '[]', %(stuck)s, %(at)s)""",
+           VALUES (%(order)s, 1, %(offering)s, %(customer)s, %(status)s, %(amount)s, 'GBP', 'page', 1,
+               '[]', %(stuck)s, %(at)s)""",
         row,
     )
     await conn.execute(
@@ -164,7 +167,8 @@ async def _order(
         row,
     )
     await conn.execute(
-        "INSERT INTO claims (booking_id, unit_id, seats, guests, released_at) VALUES (%(booking)s, %(unit)s, %(seats)s, %(seats)s, %(released)s)",
+        """INSERT INTO claims (booking_id, unit_id, seats, guests, released_at)
+           VALUES (%(booking)s, %(unit)s, %(seats)s, %(seats)s, %(released)s)""",
         row,
     )
     await conn.execute(
@@ -204,7 +208,8 @@ async def _payment(conn: Connection, name: str, at: datetime, intent: str, paid:
     # Who paid late paid fifty minutes after the start of a hold of thirty.
     moved = at + timedelta(minutes=50 if name == "late" else 4)
     await conn.execute(
-        """INSERT INTO payments (payment_id, order_id, attempt_id, tenant_id, purpose, payment_intent_id, charge_id, amount, captured,
+        """INSERT INTO payments (payment_id, order_id, attempt_id, tenant_id, purpose,
+               payment_intent_id, charge_id, amount, captured,
                                  currency, card_last4, charged_at, recorded_at, found_by)
            VALUES (%(payment)s, %(order)s, %(attempt)s, 1, %(purpose)s, %(intent)s, %(charge)s, %(paid)s, %(paid)s, 'GBP', '4242',
                    %(moved)s, %(recorded)s, 'webhook')""",
@@ -235,11 +240,13 @@ async def _aftermath(conn: Connection, now: datetime) -> None:
     await conn.execute(
         """INSERT INTO attempts (attempt_id, order_id, tenant_id, kind, status, amount, currency, session_id, payment_intent_id,
                                  created_at, closed_at)
-           SELECT 'att_twice_2', order_id, 1, kind, 'complete', amount, currency, 'cs_test_twice_2', 'pi_twice_2', created_at, closed_at
+           SELECT 'att_twice_2', order_id, 1, kind, 'complete', amount, currency, 'cs_test_twice_2',
+                  'pi_twice_2', created_at, closed_at
              FROM attempts WHERE attempt_id = 'att_twice'"""
     )
     await conn.execute(
-        """INSERT INTO payments (payment_id, order_id, attempt_id, tenant_id, purpose, payment_intent_id, charge_id, amount, captured,
+        """INSERT INTO payments (payment_id, order_id, attempt_id, tenant_id, purpose,
+               payment_intent_id, charge_id, amount, captured,
                                  currency, charged_at, recorded_at, found_by)
            SELECT 'pay_twice_2', order_id, 'att_twice_2', 1, 'returned', 'pi_twice_2', 'ch_twice_2', amount, captured, currency,
                   charged_at, recorded_at, 'page'
@@ -253,7 +260,8 @@ async def _aftermath(conn: Connection, now: datetime) -> None:
     ]
     for name, payment, amount, reason, status in refunds:
         await conn.execute(
-            """INSERT INTO refunds (refund_id, payment_id, order_id, tenant_id, amount, currency, reason, status, stripe_refund_id, actor,
+            """INSERT INTO refunds (refund_id, payment_id, order_id, tenant_id, amount, currency,
+                   reason, status, stripe_refund_id, actor,
                                     created_at, settled_at)
                VALUES (%s, %s, %s, 1, %s, 'GBP', %s, %s, %s, 'worker', %s, %s)""",
             (
@@ -269,7 +277,8 @@ async def _aftermath(conn: Connection, now: datetime) -> None:
             ),
         )
     await conn.execute(
-        """INSERT INTO disputes (dispute_id, payment_id, order_id, tenant_id, status, reason, amount, currency, evidence_due, opened_at)
+        """INSERT INTO disputes (dispute_id, payment_id, order_id, tenant_id, status, reason, amount,
+               currency, evidence_due, opened_at)
            VALUES ('dp_disputed', 'pay_disputed', 'ord_disputed', 1, 'needs_response', 'fraudulent', 12000, 'GBP', %s, %s)""",
         (now + timedelta(days=7), now - timedelta(hours=3)),
     )
@@ -305,7 +314,8 @@ async def _message(
 ) -> None:
     sent = status in {"sent", "delivered"}
     await conn.execute(
-        """INSERT INTO messages (message_id, tenant_id, booking_id, customer_id, kind, channel, recipient, unique_key, cause, params,
+        """INSERT INTO messages (message_id, tenant_id, booking_id, customer_id, kind, channel,
+               recipient, unique_key, cause, params,
                                  status, tries, try_at, created_at, sent_at)
            VALUES (%s, 1, %s, %s, %s, 'email', %s, %s, 'settle', %s, %s, 1, %s, %s, %s)""",
         (
@@ -371,7 +381,8 @@ async def _event(
     created = int(at.timestamp())
     payload = {"id": event_id, "object": "event", "type": kind, "created": created, "data": {"object": about}}
     await conn.execute(
-        """INSERT INTO webhook_events (event_id, type, object_id, livemode, api_version, created_at, payload, received_at, handled_at,
+        """INSERT INTO webhook_events (event_id, type, object_id, livemode, api_version, created_at,
+               payload, received_at, handled_at,
                                        outcome, tries, try_at)
            VALUES (%s, %s, %s, false, '2026-10-28.endive', %s, %s, %s, %s, %s, 1, %s)""",
         (

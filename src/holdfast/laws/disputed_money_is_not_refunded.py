@@ -15,7 +15,8 @@ from holdfast.laws.law import Law, Severity
 LAW = Law(
     severity=Severity.MONEY,
     violations="""
-        SELECT d.dispute_id AS subject, d.opened_at AS since, d.order_id, d.status, d.amount AS disputed, sum(r.amount) AS refunded,
+        SELECT d.dispute_id AS subject, d.opened_at AS since, d.order_id, d.status,
+               d.amount AS disputed, sum(r.amount) AS refunded,
                p.captured, p.currency
           FROM disputes d JOIN payments p USING (payment_id) JOIN refunds r USING (payment_id)
          WHERE d.status NOT IN ('won', 'warning_closed', 'prevented') AND r.status <> 'failed'
@@ -25,7 +26,8 @@ LAW = Law(
         HAVING sum(r.amount) + d.amount > p.captured""",
     person_decides="send the refund's proof to the bank as evidence in the dispute.",
     breaks_with="""
-        INSERT INTO refunds (refund_id, payment_id, order_id, tenant_id, amount, currency, reason, status, stripe_refund_id, actor,
+        INSERT INTO refunds (refund_id, payment_id, order_id, tenant_id, amount, currency, reason,
+               status, stripe_refund_id, actor,
                              created_at, settled_at)
         SELECT 'ref_planted', payment_id, order_id, tenant_id, 100, currency, 'staff', 'succeeded', 're_planted', 'staff:hf_pl',
                %(now)s, %(now)s

@@ -1,4 +1,7 @@
-"""`holdfast doctor`: every law and the set-up, each red or green with a sentence and what to do next. Plain data; cli/ shows it."""
+"""`holdfast doctor`: every law and the set-up, each red or green with a sentence and what to do next.
+
+Plain data; cli/ shows it.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,8 @@ from holdfast.laws.repair import Repaired, repair
 from holdfast.laws.setup import Check, State, setup_checks
 from holdfast.system import System
 
-# Mending one thing can uncover the next (a booking made again needs its seats counted again); more rounds would only hide a fault.
+# Mending one thing can uncover the next (a booking made again needs its seats counted again); more rounds
+# would only hide a fault.
 MOST_ROUNDS = 3
 
 

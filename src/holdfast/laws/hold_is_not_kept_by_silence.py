@@ -17,7 +17,8 @@ from holdfast.laws.repairs import let_go
 LAW = Law(
     severity=Severity.NOTICE,
     violations="""
-        SELECT b.booking_id AS subject, b.expires_at AS since, b.order_id, b.reference, b.seats, a.attempt_id, a.status, a.asked_at,
+        SELECT b.booking_id AS subject, b.expires_at AS since, b.order_id, b.reference, b.seats,
+               a.attempt_id, a.status, a.asked_at,
                a.times_asked, a.last_error
           FROM bookings b JOIN attempts a USING (order_id)
          WHERE b.status IN ('pending', 'requested') AND b.expires_at < %(now)s - interval '10 minutes'

@@ -28,7 +28,8 @@ LAW = Law(
     breaks_with="""
         UPDATE attempts SET status = 'complete', session_id = coalesce(session_id, 'cs_planted'), payment_intent_id = 'pi_planted'
          WHERE attempt_id = %(expired_attempt)s;
-        INSERT INTO payments (payment_id, order_id, attempt_id, tenant_id, purpose, payment_intent_id, charge_id, amount, captured,
+        INSERT INTO payments (payment_id, order_id, attempt_id, tenant_id, purpose, payment_intent_id,
+               charge_id, amount, captured,
                               currency, charged_at, recorded_at, found_by)
         SELECT 'pay_planted', order_id, attempt_id, tenant_id, 'order', 'pi_planted', 'ch_planted', amount, amount, currency,
                %(now)s, %(now)s, 'sweep'

@@ -21,7 +21,8 @@ LAW = Law(
         SELECT o.order_id AS subject, o.created_at AS since, o.order_id, o.amount, o.currency, coalesce(l.summed, 0) AS lines,
                coalesce(l.foreign_items, 0) AS foreign_items
           FROM orders o
-     LEFT JOIN (SELECT l.order_id, sum(l.amount) AS summed, count(*) FILTER (WHERE l.amount < 0 AND l.kind <> 'adjustment') AS odd,
+     LEFT JOIN (SELECT l.order_id, sum(l.amount) AS summed, count(*) FILTER (WHERE l.amount < 0
+            AND l.kind <> 'adjustment') AS odd,
                        count(*) FILTER (WHERE m.offering_id <> oo.offering_id) AS foreign_items
                   FROM order_lines l
                   JOIN orders oo USING (order_id)

@@ -15,11 +15,10 @@ from holdfast.database.connection import Connection
 from holdfast.laws.registry import all_laws
 
 SECONDS = (1, 2, 5, 10, 30, 60, 120, 300, 900, 3600)
-RECENT: LiteralString = "interval '30 days'"
-
 NUMBERS: LiteralString = """
     SELECT (SELECT count(*) FROM webhook_events WHERE handled_at IS NULL) AS unhandled_events,
-           (SELECT extract(epoch FROM %(now)s - min(received_at)) FROM webhook_events WHERE handled_at IS NULL) AS oldest_unhandled_event,
+           (SELECT extract(epoch FROM %(now)s - min(received_at)) FROM webhook_events
+                  WHERE handled_at IS NULL) AS oldest_unhandled_event,
            (SELECT count(*) FROM messages WHERE status IN ('queued', 'sending')) AS undelivered_messages,
            (SELECT extract(epoch FROM %(now)s - min(created_at)) FROM messages WHERE status IN ('queued', 'sending'))
                AS oldest_undelivered_message,
@@ -53,16 +52,16 @@ PAID_WITHOUT_BOOKING = ("paid_has_booking", "late_money_is_resolved")
 
 
 ORDERS: LiteralString = "SELECT status AS label, count(*) AS value FROM orders GROUP BY status"
-FOUND_BY: LiteralString = f"""
+FOUND_BY: LiteralString = """
     SELECT found_by AS label, count(*) AS value FROM payments
-     WHERE purpose = 'order' AND recorded_at > %(now)s - {RECENT} GROUP BY found_by"""
-MESSAGES: LiteralString = f"""
-    SELECT status AS label, count(*) AS value FROM messages WHERE created_at > %(now)s - {RECENT} GROUP BY status"""
-CONFIRMATION_TIMES: LiteralString = f"""
+     WHERE purpose = 'order' AND recorded_at > %(now)s - interval '30 days' GROUP BY found_by"""
+MESSAGES: LiteralString = """
+    SELECT status AS label, count(*) AS value FROM messages WHERE created_at > %(now)s - interval '30 days' GROUP BY status"""
+CONFIRMATION_TIMES: LiteralString = """
     WITH times AS (
         SELECT greatest(extract(epoch FROM b.confirmed_at - p.charged_at), 0)::float8 AS took
           FROM payments p JOIN bookings b USING (order_id)
-         WHERE p.purpose = 'order' AND b.confirmed_at IS NOT NULL AND p.charged_at > %(now)s - {RECENT})
+         WHERE p.purpose = 'order' AND b.confirmed_at IS NOT NULL AND p.charged_at > %(now)s - interval '30 days')
     SELECT (SELECT count(*) FROM times) AS everything, (SELECT coalesce(sum(took), 0) FROM times) AS total,
            (SELECT array_agg(below ORDER BY edge)
               FROM (SELECT edge, count(took) FILTER (WHERE took <= edge) AS below

@@ -33,7 +33,8 @@ LAW = Law(
                               created_at, closed_at)
         SELECT 'att_planted', order_id, tenant_id, kind, 'complete', amount, currency, %(now)s, %(now)s
           FROM attempts WHERE attempt_id = %(confirmed_attempt)s;
-        INSERT INTO payments (payment_id, order_id, attempt_id, tenant_id, purpose, payment_intent_id, charge_id, amount, captured,
+        INSERT INTO payments (payment_id, order_id, attempt_id, tenant_id, purpose, payment_intent_id,
+               charge_id, amount, captured,
                               currency, charged_at, recorded_at, found_by)
         SELECT 'pay_planted', order_id, 'att_planted', tenant_id, 'returned', 'pi_planted', 'ch_planted', amount, captured,
                currency, %(now)s, %(now)s, 'webhook'

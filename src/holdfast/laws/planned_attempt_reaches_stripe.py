@@ -24,6 +24,7 @@ LAW = Law(
          WHERE a.status = 'planned' AND a.session_id IS NULL AND a.created_at < %(now)s - interval '5 minutes'""",
     repair=settle_order,
     breaks_with="""
-        UPDATE attempts SET status = 'planned', session_id = NULL, checkout_url = NULL, created_at = %(now)s - interval '6 minutes'
+        UPDATE attempts SET status = 'planned', session_id = NULL, checkout_url = NULL,
+               created_at = %(now)s - interval '6 minutes'
          WHERE attempt_id = %(pending_attempt)s""",
 )

@@ -17,7 +17,8 @@ from holdfast.laws.repairs import carry_out_refund
 LAW = Law(
     severity=Severity.MONEY,
     violations="""
-        SELECT r.refund_id AS subject, r.created_at AS since, r.order_id, r.status, r.amount, r.currency, r.reason, r.tries, r.failure
+        SELECT r.refund_id AS subject, r.created_at AS since, r.order_id, r.status, r.amount,
+               r.currency, r.reason, r.tries, r.failure
           FROM refunds r
          WHERE r.status IN ('owed', 'asked') AND r.created_at < %(now)s - interval '15 minutes'""",
     repair=carry_out_refund,

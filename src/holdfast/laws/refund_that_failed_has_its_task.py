@@ -21,6 +21,8 @@ LAW = Law(
         SELECT r.refund_id AS subject, coalesce(r.settled_at, r.created_at) AS since, r.order_id, r.amount, r.currency, r.failure
           FROM refunds r
          WHERE r.status = 'failed'
+           AND NOT EXISTS (SELECT FROM refunds o WHERE o.payment_id = r.payment_id AND o.reason = 'outside'
+                              AND o.status <> 'failed')
            AND NOT EXISTS (SELECT FROM tasks t WHERE t.kind = 'refund_failed' AND t.subject = r.refund_id)""",
     repair=open_task_for("refund_failed", "A refund failed at the guest's bank. Pay it in another way."),
     breaks_with="""

@@ -17,7 +17,8 @@ from holdfast.laws.repairs import open_task_for
 LAW = Law(
     severity=Severity.NOTICE,
     violations="""
-        SELECT p.payment_id AS subject, max(r.created_at) AS since, o.order_id, b.reference, p.captured, sum(r.amount) AS refunded,
+        SELECT p.payment_id AS subject, max(r.created_at) AS since, o.order_id, b.reference,
+               p.captured, sum(r.amount) AS refunded,
                p.currency
           FROM orders o
           JOIN bookings b USING (order_id)
@@ -33,7 +34,8 @@ LAW = Law(
         "The money of this booking went back, but its seats are kept. Cancel it, or let it be.",
     ),
     breaks_with="""
-        INSERT INTO refunds (refund_id, payment_id, order_id, tenant_id, amount, currency, reason, status, stripe_refund_id, actor,
+        INSERT INTO refunds (refund_id, payment_id, order_id, tenant_id, amount, currency, reason,
+               status, stripe_refund_id, actor,
                              created_at, settled_at)
         SELECT 'ref_planted', payment_id, order_id, tenant_id, captured, currency, 'outside', 'succeeded', 're_planted', 'stripe',
                %(now)s, %(now)s

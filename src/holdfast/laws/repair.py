@@ -11,15 +11,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, LiteralString
+from typing import Any
 
 import psycopg
 import structlog
 from psycopg.types.json import Jsonb
 
 from holdfast.database.connection import Connection
-from holdfast.errors import HoldfastError
-from holdfast.laws.check import check, store
+from holdfast.errors import HoldfastError, StripeUnavailable
+from holdfast.laws.check import check, found_by, store
 from holdfast.laws.law import Finding, Law
 from holdfast.system import System
 from holdfast.tasks.actions import open_task
@@ -84,6 +84,9 @@ async def _mend_each(system: System, finding: Finding, actor: str) -> dict[str, 
     for violation in finding.sample:
         try:
             said[violation.subject] = await finding.law.repair(system, violation, actor)
+        except StripeUnavailable as away:
+            # Each of the others would wait for its time-out, too.
+            return {**{one.subject: away.detail for one in finding.sample}, **said}
         except HoldfastError as reason:
             said[violation.subject] = reason.detail
         except psycopg.Error as problem:
@@ -149,11 +152,7 @@ async def _tenant_of(conn: Connection, order_id: str | None) -> int | None:
 
 
 async def _still_broken(conn: Connection, now: datetime, law: Law, subjects: list[str]) -> set[str]:
-    query: LiteralString = (
-        "WITH found AS MATERIALIZED ("
-        + law.violations
-        + ") SELECT subject FROM found WHERE subject = ANY(%(subjects)s)"
-    )
+    query = found_by(law, "SELECT subject FROM found WHERE subject = ANY(%(subjects)s)")
     rows = await (await conn.execute(query, {"now": now, "subjects": subjects})).fetchall()
     return {str(row["subject"]) for row in rows}
 
@@ -170,6 +169,7 @@ async def _tell_timelines(
         """INSERT INTO timeline (tenant_id, order_id, at, actor, what, detail)
            SELECT o.tenant_id, o.order_id, %(now)s, %(actor)s, 'repaired',
                   jsonb_build_object('law', %(law)s::text, 'subject', e.subject, 'sentence', e.sentence)
-             FROM jsonb_to_recordset(%(entries)s) AS e (order_id text, subject text, sentence text) JOIN orders o USING (order_id)""",
+             FROM jsonb_to_recordset(%(entries)s) AS e (order_id text, subject text,
+                 sentence text) JOIN orders o USING (order_id)""",
         {"now": now, "actor": actor, "law": finding.law.name, "entries": Jsonb(entries)},
     )

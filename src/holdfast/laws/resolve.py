@@ -1,9 +1,10 @@
 """Money that is on record but was never answered: the repair of three laws.
 
-In ordinary life a payment is recorded in the transaction that answers it, so `settle` finds an answered payment and does nothing.
-Here is the other case: a restore, a change by hand or a bug has parted the two. The order is first settled with Stripe, so that what
-Stripe knows (a refund in its dashboard, a dispute) is known here; then, under the order's lock, the recorded money is answered
-by the same ladder as late money (rule 10): seats, if it can have them; else one refund; else a person.
+In ordinary life a payment is recorded in the transaction that answers it, so `settle` finds an answered payment
+and does nothing. Here is the other case: a restore, a change by hand or a bug has parted the two. The order is
+first settled with Stripe, so that what Stripe knows (a refund in its dashboard, a dispute) is known here; then,
+under the order's lock, the recorded money is answered by the same ladder as late money (rule 10): seats, if it
+can have them; else one refund; else a person.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""What has to be right around the database before money is taken: settings, schema, Stripe, its webhook endpoint, the mail server.
+"""What has to be right around the database before money is taken: settings, schema, Stripe, its webhook
+endpoint, the mail server.
 
 Each check is one sentence, green or red, with what to do next. Nothing here changes anything.
 """
@@ -61,7 +62,10 @@ def settings_checks(system: System) -> list[Check]:
     ]
     address = urlsplit(system.settings.public_url)
     if system.settings.livemode and (address.scheme != "https" or address.hostname in HOSTS_OF_THIS_MACHINE):
-        sentence = f"PUBLIC_URL is {system.settings.public_url}, and the key takes real money: guests and Stripe reach it over https only."
+        sentence = (
+            f"PUBLIC_URL is {system.settings.public_url}, and the key takes real money:"
+            " guests and Stripe must reach it over https."
+        )
         missing.append(
             Check("settings", State.WRONG, sentence, "Set PUBLIC_URL to the https address that guests see.")
         )
@@ -122,12 +126,16 @@ def _unless_settings(problem: HoldfastError) -> State:
 def audit_endpoints(
     endpoints: list[dict[str, Any]], public_url: str, instance_id: str, livemode: bool
 ) -> list[Check]:
-    """Rule 14, F02, F55-F60: exactly one endpoint is ours, enabled, in the SDK's version, with every type that is needed. Pure."""
+    """Rule 14, F02, F55-F60: exactly one endpoint is ours, enabled, in the SDK's version, with every type that is
+    needed. Pure."""
     wanted = {_normal(public_url + path) for path in WEBHOOK_PATHS}
     ours = [one for one in endpoints if _normal(str(one.get("url"))) in wanted]
     checks = [*_strays(endpoints, wanted, instance_id), *_room(endpoints)]
     if not ours:
-        step = f"Make an endpoint for {public_url}{WEBHOOK_PATHS[0]} in Stripe's dashboard, with these events: {', '.join(NEEDED_TYPES)}."
+        types = ", ".join(NEEDED_TYPES)
+        step = (
+            f"Make one for {public_url}{WEBHOOK_PATHS[0]} in Stripe's dashboard, with these events: {types}."
+        )
         return [
             Check("webhook_endpoint", State.WRONG, "No webhook endpoint at Stripe has our address.", step),
             *checks,
@@ -167,8 +175,9 @@ def _faults(endpoint: dict[str, Any], livemode: bool) -> Iterable[Check]:
         )
     version = endpoint.get("api_version")
     if version != sdk_api_version():
-        sentence = f"Endpoint {name} writes events in API version {version or 'of the account'}, and this code reads {sdk_api_version()}."
-        step = "Make a second endpoint in the new version beside it (events are recognised when they come twice), then delete this one."
+        theirs = version or "of the account"
+        sentence = f"Endpoint {name} writes API version {theirs}, and this code reads {sdk_api_version()}."
+        step = "Make a second one in our version beside it (events may come twice), then delete this one."
         yield Check("webhook_endpoint", State.WRONG, sentence, step)
     if endpoint.get("livemode") is not None and bool(endpoint["livemode"]) != livemode:
         yield Check(
@@ -185,7 +194,9 @@ def _strays(endpoints: list[dict[str, Any]], wanted: set[str], instance_id: str)
         url = str(one.get("url"))
         marked = (one.get("metadata") or {}).get("app_instance") == instance_id
         if marked and _normal(url) not in wanted:
-            sentence = f"Endpoint {one.get('id')} carries this installation's mark and points at {url}, an address that is not ours."
+            sentence = (
+                f"Endpoint {one.get('id')} carries our mark and points at {url}, which is not our address."
+            )
             step = "Point it at our address or delete it; meanwhile its events are lost to us."
             yield Check("webhook_endpoint", State.WRONG, sentence, step)
 

@@ -19,15 +19,18 @@ MONEY: LiteralString = """
     SELECT p.currency, sum(p.captured) AS captured, coalesce(sum(r.refunded), 0) AS refunded,
            sum(p.captured) - coalesce(sum(r.refunded), 0) AS kept, count(*) AS payments
       FROM payments p
- LEFT JOIN (SELECT payment_id, sum(amount) AS refunded FROM refunds WHERE status <> 'failed' GROUP BY payment_id) r USING (payment_id)
+ LEFT JOIN (SELECT payment_id, sum(amount) AS refunded FROM refunds
+        WHERE status <> 'failed' GROUP BY payment_id) r USING (payment_id)
      WHERE p.recorded_at > %(since)s GROUP BY p.currency ORDER BY p.currency"""
 
 # The denominator is whoever paid for an order, whatever became of it: leaving out those whom we failed would be lying.
 PAID: LiteralString = """
     WITH paid AS (
         SELECT p.found_by, b.confirmed_at, p.charged_at, o.status,
-               greatest(extract(epoch FROM b.confirmed_at - p.charged_at), 0)::float8 AS took,
-               greatest(extract(epoch FROM m.sent_at - p.charged_at), 0)::float8 AS mailed,
+               CASE WHEN b.confirmed_at - p.charged_at IS NOT NULL
+                    THEN greatest(extract(epoch FROM b.confirmed_at - p.charged_at), 0)::float8 END AS took,
+               CASE WHEN m.sent_at - p.charged_at IS NOT NULL
+                    THEN greatest(extract(epoch FROM m.sent_at - p.charged_at), 0)::float8 END AS mailed,
                EXISTS (SELECT FROM refunds r WHERE r.payment_id = p.payment_id AND r.status <> 'failed') AS returned
           FROM payments p JOIN orders o USING (order_id) JOIN bookings b USING (order_id)
      LEFT JOIN LATERAL (SELECT min(sent_at) AS sent_at FROM messages
@@ -39,8 +42,10 @@ PAID: LiteralString = """
            count(*) FILTER (WHERE confirmed_at IS NOT NULL AND took <= 300) AS within_5_minutes,
            count(*) FILTER (WHERE confirmed_at IS NULL AND NOT returned) AS without_booking,
            (SELECT jsonb_object_agg(found_by, n) FROM (SELECT found_by, count(*) AS n FROM paid GROUP BY found_by) f) AS found_by,
-           percentile_cont(%(quantiles)s::float8[]) WITHIN GROUP (ORDER BY took) FILTER (WHERE took IS NOT NULL) AS to_confirmation,
-           percentile_cont(%(quantiles)s::float8[]) WITHIN GROUP (ORDER BY mailed) FILTER (WHERE mailed IS NOT NULL) AS to_mail
+           percentile_cont(%(quantiles)s::float8[]) WITHIN GROUP (ORDER BY took)
+               FILTER (WHERE took IS NOT NULL) AS to_confirmation,
+           percentile_cont(%(quantiles)s::float8[]) WITHIN GROUP (ORDER BY mailed)
+               FILTER (WHERE mailed IS NOT NULL) AS to_mail
       FROM paid"""
 
 OPEN: LiteralString = """

@@ -44,7 +44,10 @@ LAW = Law(
                   FROM orders o JOIN refunds r USING (order_id) WHERE r.tenant_id <> o.tenant_id
              UNION ALL
                 SELECT o.order_id, 'message', m.created_at
-                  FROM orders o JOIN bookings b USING (order_id) JOIN messages m USING (booking_id) WHERE m.tenant_id <> o.tenant_id
+
+
+                          FROM orders o JOIN bookings b USING (order_id)
+                  JOIN messages m USING (booking_id) WHERE m.tenant_id <> o.tenant_id
              UNION ALL
                 SELECT o.order_id, 'task', t.created_at
                   FROM orders o JOIN tasks t USING (order_id) WHERE t.tenant_id <> o.tenant_id

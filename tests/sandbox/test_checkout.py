@@ -143,6 +143,7 @@ def test_3d_secure(card: str, client: stripe.StripeClient, web: httpx.Client, ma
     intent = intent_of(client, made)
     assert intent.last_payment_error is not None
     assert intent.last_payment_error.code == "payment_intent_authentication_failure"
+    assert web.post(f"/pay/{made.id}", data={"card": "4000000000000002"}).status_code == 402
     web.post(f"/pay/{made.id}", data={"card": card})
     assert web.post(f"/pay/{made.id}", data={"action": "complete_3ds"}).status_code == 303
     assert again(client, made).payment_status == "paid"

@@ -61,6 +61,7 @@ async def set_setting(connection: Connection, name: str, value: Any) -> None:
 async def empty(connection: Connection) -> None:
     """Forget everything except what kind of books these are."""
     await connection.execute(
-        "TRUNCATE sandbox.object, sandbox.idempotency, sandbox.delivery, sandbox.message, sandbox.setting"
+        "TRUNCATE sandbox.object, sandbox.idempotency, sandbox.delivery, sandbox.message, sandbox.setting "
+        "RESTART IDENTITY"
     )
     await set_setting(connection, "schema_version", SCHEMA_VERSION)

@@ -51,7 +51,7 @@ class World:
             if row is None:
                 row = endpoints.add(ledger, self.options.webhook_url, list(self.options.webhook_events))
                 await database.set_setting(ledger.connection, "endpoint", row.id)
-            ledger.update(row, url=self.options.webhook_url)
+            ledger.update(row, url=self.options.webhook_url, api_version=API_VERSION)
             row.hidden |= {"secret": self.options.webhook_secret, "payload": self.options.webhook_payload}
         self.dispatcher.forget_endpoints()
 

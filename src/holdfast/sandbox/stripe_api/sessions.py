@@ -230,6 +230,7 @@ async def pay_by_card(
     intent = await intent_of(ledger, row)
     method = charging.card_method(ledger, card, email, name)
     row.hidden |= {"email": email, "name": name, "card": card.number, "method": method.id}
+    ledger.save(row)
     if card.needs_3ds:
         action = {"type": "use_stripe_sdk", "use_stripe_sdk": {"type": "three_d_secure_redirect"}}
         charging.require_action(ledger, intent, method, action)

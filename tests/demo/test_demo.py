@@ -89,6 +89,8 @@ def assert_other_commands_need_no_settings(folder: Path, reference: str) -> None
     done = holdfast(folder, "--data", str(folder), "diagnose", "booking", reference, "--json")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Using the demo" in done.stderr
+    examined = holdfast(folder, "--data", str(folder), "doctor")
+    assert examined.returncode == 0, examined.stdout
 
 
 def holdfast(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -1,6 +1,7 @@
 """One sandbox: its books, its clock, its dice and its faults, and the transactions in which they change."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -14,6 +15,7 @@ from holdfast.sandbox.options import Options
 from holdfast.sandbox.stripe_api import API_VERSION, due, endpoints
 from holdfast.sandbox.webhooks import Dispatcher
 
+LOG = logging.getLogger(__name__)
 BACKGROUND_TICK_S = 0.5
 
 
@@ -86,7 +88,11 @@ class World:
             return
         async with self._catching_up:
             self.next_due = None
-            await due.run(self)
+            try:
+                await due.run(self)
+            except BaseException:
+                self.next_due = 0.0
+                raise
             async with self.pool.connection() as connection:
                 cursor = await connection.execute(
                     "SELECT min(due_at) AS at FROM sandbox.object WHERE due_at IS NOT NULL"
@@ -98,7 +104,10 @@ class World:
     async def background(self) -> None:
         """Time passes even when nobody asks."""
         while True:
-            await self.catch_up()
+            try:
+                await self.catch_up()
+            except Exception:
+                LOG.exception("what was due could not be done; it is tried again")
             await asyncio.sleep(BACKGROUND_TICK_S)
 
     async def change_faults(self, change: object) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from holdfast.web.rendering import render
 LARGEST_ID = 2**63 - 1
 NOTHING = Typed({})
 BOOKING_PATH = "/events"
+LONGEST_FORM_ID = 40
 
 Row = dict[str, Any]
 
@@ -95,11 +96,10 @@ async def _place(request: Request, system: System, evening: Evening, typed: Type
     except HoldfastError as away:
         if "token" not in away.extra:
             raise
-        return _remembering(
-            RedirectResponse(f"/b/{away.extra['token']}?away=1", 303), system, evening, away.extra["token"]
-        )
+        token = str(away.extra["token"])
+        return _remembering(RedirectResponse(f"/b/{token}?away=1", 303), system, evening, typed, token)
     answer = RedirectResponse(placed.checkout_url or f"/b/{placed.token}", 303)
-    return _remembering(answer, system, evening, placed.token)
+    return _remembering(answer, system, evening, typed, placed.token)
 
 
 def _hold_request(evening: Evening, typed: Typed, booking_id: str | None) -> actions.HoldRequest:
@@ -180,7 +180,7 @@ def _form_page(
         available=sum(unit["choices"] for unit in units.values()),
         held=sum(unit["held"] for unit in units.values()),
         costs=any(unit["price"] for unit in evening.units) or any(item["price"] for item in evening.menu),
-        form_id=system.ids.new("frm"),
+        form_id=(hold and hold["form_id"]) or system.ids.new("frm"),
         filled=bool(typed.raw),
         refund_rule=words.refund_rule(event["refund_tiers"], event["starts_at"], event["time_zone"], locale),
     )
@@ -226,12 +226,13 @@ def _gone_words(free: list[str]) -> Row:
     return {"kind": "warn", "title": "Somebody was quicker", "text": text, "free": free}
 
 
-def _remembering(answer: Response, system: System, evening: Evening, token: str) -> Response:
-    """This browser's own hold, so that coming back to the page does not hold a second set of seats unawares."""
+def _remembering(answer: Response, system: System, evening: Evening, typed: Typed, token: str) -> Response:
+    """This browser's own hold and the form that made it: coming back to the page offers to go on with it, and the same form
+    sent again leads to it instead of holding a second set of seats."""
     event = evening.event
     answer.set_cookie(
         _cookie(event["offering_id"]),
-        token,
+        f"{token}.{typed.raw.get('form', '')[:LONGEST_FORM_ID]}",
         max_age=event["hold_minutes"] * 60,
         path=f"{BOOKING_PATH}/{event['offering_id']}",
         httponly=True,
@@ -242,7 +243,7 @@ def _remembering(answer: Response, system: System, evening: Evening, token: str)
 
 
 async def _own_hold(system: System, request: Request, event_id: int) -> Row | None:
-    token = request.cookies.get(_cookie(event_id), "")
+    token, _, form_id = request.cookies.get(_cookie(event_id), "").partition(".")
     if not 0 < len(token) <= guest.LONGEST_TOKEN:
         return None
     row = await system.database.read(lambda conn: store.booking_by_token(conn, token))
@@ -254,7 +255,7 @@ async def _own_hold(system: System, request: Request, event_id: int) -> Row | No
         or row["expires_at"] <= now
     ):
         return None
-    return {"token": token, "expires_at": row["expires_at"]}
+    return {"token": token, "form_id": form_id, "expires_at": row["expires_at"]}
 
 
 def _cookie(event_id: int) -> str:

@@ -28,9 +28,8 @@ def fill(sandbox: Sandbox) -> None:
     client = client_of(sandbox)
     for card in ("pm_card_visa", "pm_card_createDispute"):
         params: Any = {"amount": 2500, "currency": "gbp", "confirm": True, "payment_method": card}
-        made = client.v1.payment_intents.create(params)
+        client.v1.payment_intents.create(params)
     client.v1.refunds.create({"payment_intent": client.v1.payment_intents.list().data[1].id})
-    assert made.status == "succeeded"
     mail = EmailMessage()
     mail["Message-ID"], mail["Subject"] = "<1@shop.example>", "Your booking is confirmed"
     mail["From"], mail["To"] = "shop@example.com", "ann@example.com"

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from psycopg import DataError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -33,7 +34,13 @@ def build(world: World) -> Starlette:
             *ledger_page.ROUTES,
             Mount("/static", StaticFiles(directory=STATIC)),
         ],
-        exception_handlers={BadFaults: _bad, StripeFault: _refused, ValueError: _bad, LookupError: _missing},
+        exception_handlers={
+            BadFaults: _bad,
+            DataError: _bad,
+            StripeFault: _refused,
+            ValueError: _bad,
+            LookupError: _missing,
+        },
     )
     app.state.world = world
     app.state.api = wire.Api(world)

@@ -18,6 +18,7 @@ App = Callable[..., Awaitable[None]]
 LOG = logging.getLogger(__name__)
 MAX_BODY = 32 * 1024 * 1024
 READ_SIZE = 65_536
+FINISH_S = 1.0
 
 
 class HangUp(BaseException):
@@ -30,6 +31,8 @@ class Connection:
     def __init__(self, app: App, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.app, self.reader, self.writer = app, reader, writer
         self.h11 = h11.Connection(h11.SERVER)
+        self.busy = False
+        self.is_head = False
         self.body: bytes | None = b""
         self.head: tuple[int, list[tuple[bytes, bytes]]] | None = None
 
@@ -49,6 +52,8 @@ class Connection:
         if not isinstance(request, h11.Request):
             return False
         self.body, self.head = await self._read_body(), None
+        self.is_head = request.method == b"HEAD"
+        self.busy = True
         try:
             await self.app(self._scope(request), self._receive, self._send)
         except (HangUp, ConnectionError):
@@ -56,6 +61,8 @@ class Connection:
         except Exception:
             # The application has already said 500 where it could; here only the reason is kept.
             LOG.exception("%s %s", request.method.decode(), request.target.decode())
+        finally:
+            self.busy = False
         return self.h11.our_state is h11.DONE and self.h11.their_state is h11.DONE
 
     async def _event(self) -> Any:
@@ -107,7 +114,7 @@ class Connection:
             status, headers = self.head
             self.head = None
             out += self.h11.send(h11.Response(status_code=status, headers=headers)) or b""
-        if body := message.get("body", b""):
+        if (body := message.get("body", b"")) and not self.is_head:
             out += self.h11.send(h11.Data(data=body)) or b""
         if not message.get("more_body", False):
             out += self.h11.send(h11.EndOfMessage()) or b""
@@ -120,7 +127,7 @@ class Server:
 
     def __init__(self, app: App) -> None:
         self.app = app
-        self.tasks: set[asyncio.Task[None]] = set()
+        self.open: dict[Connection, asyncio.Task[None]] = {}
         self.server: asyncio.Server | None = None
 
     async def start(self, host: str, port: int) -> int:
@@ -131,13 +138,20 @@ class Server:
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
-        await Connection(self.app, reader, writer).run()
+        connection = Connection(self.app, reader, writer)
+        self.open[connection] = task
+        try:
+            await connection.run()
+        finally:
+            self.open.pop(connection, None)
 
     async def stop(self) -> None:
         if self.server is not None:
             self.server.close()
-        for task in list(self.tasks):
+        busy = [task for connection, task in self.open.items() if connection.busy]
+        if busy:
+            await asyncio.wait(busy, timeout=FINISH_S)
+        left = list(self.open.values())
+        for task in left:
             task.cancel()
-        await asyncio.gather(*self.tasks, return_exceptions=True)
+        await asyncio.gather(*left, return_exceptions=True)

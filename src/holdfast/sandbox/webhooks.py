@@ -10,9 +10,11 @@ import contextlib
 import hashlib
 import hmac
 import json
+import logging
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import psycopg
 
 from holdfast.sandbox.database import Connection
 from holdfast.sandbox.ledger import Json, Row, Told
@@ -22,6 +24,8 @@ from holdfast.sandbox.stripe_api import endpoints, events
 if TYPE_CHECKING:
     from holdfast.sandbox.world import World
 
+LOG = logging.getLogger(__name__)
+AFTER_TROUBLE_S = 1.0
 AT_ONCE = 16
 POLL_S = 0.25
 REORDER_WITHIN_S = 0.5
@@ -94,7 +98,11 @@ class Dispatcher:
                 await asyncio.wait_for(self._wake.wait(), POLL_S)
             self._wake.clear()
             await self._may_run.wait()
-            await self._start(await self._due())
+            try:
+                await self._start(await self._due())
+            except psycopg.Error:
+                LOG.exception("the queue of webhooks cannot be read; it is tried again")
+                await asyncio.sleep(AFTER_TROUBLE_S)
 
     async def flush(self, everything: bool = False) -> int:
         """Deliver all that is due (or all that is planned) now; returns when each has been tried once."""

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from holdfast.sandbox.ledger import Ledger, Row
 from holdfast.sandbox.stripe_api import charging, refunds, sessions
+from holdfast.sandbox.stripe_api.errors import StripeFault
 
 if TYPE_CHECKING:
     from holdfast.sandbox.world import World
 
+LOG = logging.getLogger(__name__)
 BATCH = 200
+PUT_OFF_S = 60
 
 
 async def run(world: World) -> int:
@@ -18,8 +22,12 @@ async def run(world: World) -> int:
     done = 0
     while ids := await _due(world):
         for id, kind in ids:
-            async with world.transaction() as ledger:
-                await _happen(ledger, id, kind, world.clock.now())
+            try:
+                async with world.transaction() as ledger:
+                    await _happen(ledger, id, kind, world.clock.now())
+            except (LookupError, StripeFault, KeyError):
+                LOG.exception("%s is due, and what should happen to it cannot", id)
+                await _put_off(world, id)
         done += len(ids)
     return done
 
@@ -31,6 +39,14 @@ async def _due(world: World) -> list[tuple[str, str]]:
             [world.clock.now(), BATCH],
         )
         return [(row["id"], row["type"]) for row in await cursor.fetchall()]
+
+
+async def _put_off(world: World, id: str) -> None:
+    """One object in disorder (its payment is gone, say) must not stop time for all the others."""
+    async with world.pool.connection() as connection:
+        await connection.execute(
+            "UPDATE sandbox.object SET due_at = %s WHERE id = %s", [world.clock.now() + PUT_OFF_S, id]
+        )
 
 
 async def _happen(ledger: Ledger, id: str, kind: str, now: float) -> None:

@@ -20,6 +20,8 @@ def parse_form(encoded: bytes | str) -> Tree:
         raise invalid("Too many parameters.", None) from error
     tree: Tree = {}
     for name, value in pairs:
+        if "\x00" in name or "\x00" in value:
+            raise invalid("Parameters may not contain a null byte.", name.replace("\x00", ""))
         _place(tree, *_path(name), value=value)
     return {key: _lists(value) for key, value in tree.items()}
 

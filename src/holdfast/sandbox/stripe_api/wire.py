@@ -1,7 +1,7 @@
 """One request to the API, from its key to its answer.
 
 The order is Stripe's, as far as it can be seen from outside: key, address, idempotency key, parameters, execution.
-What a fault does, and at which of these steps, is said at `_execute`.
+A fault that strikes before the effect does so before the parameters are looked at.
 """
 
 import asyncio
@@ -92,8 +92,12 @@ class Api:
         route, ids = found
         given = parse_form(request.body if request.method == "POST" else request.query)
         if not key or request.method != "POST":
-            return await self._execute(request, route, ids, given, request_id, None, "")
-        return await self._once(request, route, ids, given, request_id, key, headers)
+            answer = await self._execute(request, route, ids, given, request_id, None, "")
+        else:
+            answer = await self._once(request, route, ids, given, request_id, key, headers)
+        if self._strikes(request, "timeout_after"):
+            await self._silence()
+        return answer
 
     def _authenticate(self, request: Request) -> None:
         given = _key_of(request.headers.get("authorization", ""))
@@ -152,7 +156,7 @@ class Api:
         key: str | None,
         fingerprint: str,
     ) -> tuple[int, str]:
-        """Check and do. error_500 undoes the effect, error_500_after keeps it; timeout_after keeps it and is silent."""
+        """Check and do. error_500 undoes the effect, error_500_after keeps it."""
         params = checked(given, route.fields, route.required)
         lost_before, lost_after = (
             self._strikes(request, "error_500"),
@@ -173,8 +177,6 @@ class Api:
         except StripeFault as fault:
             await self._store_fault(fault, key, fingerprint, request_id)
             raise
-        if self._strikes(request, "timeout_after"):
-            await self._silence()
         return status, text
 
     async def _store_fault(

@@ -10,14 +10,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 from holdfast.laws import docs as laws
-from scripts import decisions, states
+from scripts import commands, decisions, error_codes, http_api, settings_page, states
 
 ROOT = Path(__file__).resolve().parent.parent
 
 # path → what makes it; whatever else is generated gets a line here.
 PAGES: dict[str, Callable[[], str]] = {
+    "docs/reference/cli.md": commands.page,
     "docs/reference/decisions.md": decisions.page,
+    "docs/reference/errors.md": error_codes.page,
+    "docs/reference/http.md": http_api.page,
     "docs/reference/laws.md": laws.laws_page,
+    "docs/reference/settings.md": settings_page.page,
     "docs/reference/states.md": states.page,
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -22,6 +23,8 @@ SECRET = frozenset(
     }
 )
 STRIPE_API = "https://api.stripe.com"
+# What FOREIGN_METADATA_MAP may name; what each means, payments/foreign.py says.
+FOREIGN_WORDS = ("event", "units", "seats", "menu", "name", "email", "phone")
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,8 @@ def _parsed(name: str, raw: str) -> object:
         return _address(raw, {"http", "https"})
     if name == "smtp_url":
         return _address(raw, {"smtp", "smtps"})
+    if name == "foreign_metadata_map":
+        return _map_of_names(raw)
     if name == "database_url":
         return _address(raw, {"postgresql", "postgres"}, host_needed=False)
     return raw
@@ -137,6 +142,22 @@ def _address(raw: str, schemes: set[str], *, host_needed: bool = True) -> str:
             f"must be an address that begins with {' or '.join(sorted(s + '://' for s in schemes))}"
         )
     return raw.rstrip("/")
+
+
+def _map_of_names(raw: str) -> str:
+    """Checked here, so that a slip shows at the start and not in the emergency that it is needed for."""
+    try:
+        parsed = json.loads(raw)
+    except ValueError:
+        parsed = None
+    if not isinstance(parsed, dict) or not all(
+        word in FOREIGN_WORDS and isinstance(names, list) and all(isinstance(name, str) for name in names)
+        for word, names in parsed.items()
+    ):
+        raise ValueError(
+            f'must be a JSON object of lists of names, such as {{"event": ["show_id"]}}; it may name {", ".join(FOREIGN_WORDS)}'
+        )
+    return raw
 
 
 def _contradictions(settings: Settings) -> list[str]:

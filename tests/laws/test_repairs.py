@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any, cast
 
 import httpx
@@ -11,7 +12,7 @@ import pytest
 from holdfast.clock import ManualClock, rfc3339
 from holdfast.laws.check import check, check_all, promises
 from holdfast.laws.doctor import doctor
-from holdfast.laws.jobs import keep_laws
+from holdfast.laws.jobs import _rests_until, keep_laws, rest_after
 from holdfast.laws.law import Law
 from holdfast.laws.registry import all_laws, law_named
 from holdfast.laws.repair import close_moot_tasks, repair
@@ -138,7 +139,7 @@ async def test_the_doctor_leaves_only_what_a_person_decides(
     before = {f.law.name for f in await check_all(system) if f.violations}
     assert law.name in before
 
-    report = await doctor(system, fix=True)
+    report = await doctor(system, fix=True, only=[other.name for other in all_laws()])
 
     left = {one.finding.law.name for one in report.laws if one.finding.violations}
     assert left <= before
@@ -265,3 +266,41 @@ async def test_a_law_that_cannot_be_asked_is_unknown_and_never_kept(system: Syst
     found = await check_all(system, [broken, law_named("tenant_is_one")])
     assert [(f.holds, f.error is None) for f in found] == [(False, False), (True, True)]
     assert (await on_board(system, broken))["last_checked"] is None
+
+
+async def test_a_law_that_takes_long_rests_long(system: System) -> None:
+    assert rest_after(1.0).total_seconds() == 0  # fifty seconds are less than the job's own minute
+    assert rest_after(7.0).total_seconds() == 350
+
+    law = law_named("unit_count_is_true")
+    clock = cast(ManualClock, system.clock)
+    _rests_until.setdefault(system.database, {})[law.name] = clock.now() + rest_after(7.0)
+    await keep_laws(system)
+    assert (await on_board(system, law))["last_checked"] is None
+    assert (await on_board(system, law_named("tenant_is_one")))["last_checked"] is not None
+    clock.advance(seconds=350)
+    await keep_laws(system)
+    assert (await on_board(system, law))["last_checked"] == rfc3339(clock.now())
+
+
+async def test_the_worker_keeps_to_the_pauses_that_spare_stripe_and_the_mail_server(
+    system: System, sandbox: Sandbox
+) -> None:
+    """What waits for its next try waits on, though a law counts it: else a law that is asked every minute undoes them."""
+    await world_at_stripe(system, sandbox)
+    now = system.clock.now()
+    async with system.database.transaction() as conn:
+        await conn.execute(
+            """UPDATE webhook_events SET handled_at = NULL, outcome = 'error', error = 'planted', try_at = %s
+                WHERE event_id = 'evt_confirmed'""",
+            (now + timedelta(hours=1),),
+        )
+        await conn.execute(
+            "UPDATE messages SET status = 'queued', sent_at = NULL, try_at = %s WHERE message_id = 'msg_confirmed'",
+            (now + timedelta(minutes=20),),
+        )
+    assert await keep_laws(system) == 0
+    broken = {f.law.name for f in await check_all(system) if f.violations}
+    assert broken == {"event_is_handled", "confirmation_is_delivered"}
+    report = await doctor(system, fix=True, only=sorted(broken))  # an operator does not wait
+    assert report.ok

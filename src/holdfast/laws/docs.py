@@ -17,9 +17,9 @@ A law is a promise that the database can check. Everything about one is in one f
 SQL that finds violations, the repair, and how a test plants a violation. This page is written from those files
 by `python -m holdfast.laws.docs`.
 
-The worker asks all of them once a minute and mends what may be mended; `holdfast doctor` asks them now, and
-`holdfast doctor --fix` mends. Where only a person can decide, a task is opened. `GET /api/admin/promises` shows the
-result of the last time.
+The worker asks them once a minute (a slow one less often) and mends what may be mended; `holdfast doctor` asks
+them all now, and `holdfast doctor --fix` mends. Where only a person can decide, a task is opened.
+`GET /api/admin/promises` shows the result of the last time.
 """
 
 MEANING = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from holdfast.clock import from_unix
@@ -60,7 +60,7 @@ def parse(body: bytes) -> Incoming:
             raise ValueError
         return Incoming(
             event_id=_id(event["id"]),
-            type=str(event["type"])[:200].removeprefix(THIN_PREFIX),
+            type=_id(event["type"]).removeprefix(THIN_PREFIX),
             object_id=object_id(event),
             livemode=bool(event.get("livemode", False)),
             account=_optional(event.get("account") or event.get("context")),
@@ -92,17 +92,21 @@ def retry_at(now: datetime, tries: int, *, unknown_object: bool) -> datetime:
 
 
 def _id(value: Any) -> str:
-    if not isinstance(value, str) or not 0 < len(value) <= 255:
+    if (text := _optional(value)) is None:
         raise ValueError
-    return value
+    return text
 
 
 def _optional(value: Any) -> str | None:
-    return value if isinstance(value, str) and 0 < len(value) <= 255 else None
+    """Text that can be stored: PostgreSQL takes neither NUL nor half a surrogate pair, both of which JSON can spell."""
+    return value if isinstance(value, str) and 0 < len(value) <= 255 and value.isprintable() else None
 
 
 def _time(value: Any) -> datetime:
     """Seconds since 1970 in snapshots, RFC 3339 in thin events."""
     if isinstance(value, int) and not isinstance(value, bool):
         return from_unix(value)
-    return datetime.fromisoformat(str(value))
+    moment = datetime.fromisoformat(str(value))
+    if moment.tzinfo is None:
+        raise ValueError
+    return moment.astimezone(UTC)

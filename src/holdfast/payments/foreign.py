@@ -74,15 +74,20 @@ def read_order(
         unit_names=tuple(units or listed_units),
         seats=seats,
         menu=tuple(menu[:MOST_ITEMS]),
-        name=_first(metadata, names["name"]) or str(details.get("name") or ""),
-        email=_first(metadata, names["email"]) or str(details.get("email") or ""),
-        phone=_first(metadata, names["phone"]) or str(details.get("phone") or ""),
+        name=_first(metadata, names["name"]) or _clean(details.get("name") or ""),
+        email=_first(metadata, names["email"]) or _clean(details.get("email") or ""),
+        phone=_first(metadata, names["phone"]) or _clean(details.get("phone") or ""),
         problems=tuple(problems),
     )
 
 
 def _first(metadata: Mapping[str, str], names: Sequence[str]) -> str:
-    return next((str(metadata[name]).strip() for name in names if str(metadata.get(name, "")).strip()), "")
+    return next((text for name in names if (text := _clean(metadata.get(name, "")))), "")
+
+
+def _clean(value: Any) -> str:
+    """Without what PostgreSQL cannot store and JSON can spell: NUL, and half a surrogate pair."""
+    return str(value).encode("utf-8", "ignore").decode().replace("\x00", "").strip()
 
 
 def _whole(text: str) -> int | None:
@@ -100,7 +105,7 @@ def _names(text: str) -> list[str]:
 def _name_of(one: Any) -> str:
     if isinstance(one, dict):
         one = one.get("id", one.get("tableId", one.get("label", one.get("name", ""))))
-    return str(one).strip() if isinstance(one, str | int) and not isinstance(one, bool) else ""
+    return _clean(one) if isinstance(one, str | int) and not isinstance(one, bool) else ""
 
 
 def _seats(text: str, problems: list[str]) -> tuple[int | None, list[str]]:
@@ -121,7 +126,7 @@ def _seats(text: str, problems: list[str]) -> tuple[int | None, list[str]]:
             and sum(counted) <= MOST_SEATS
         ):
             tables = {
-                str(one.get("table", one.get("tableId", ""))) for one in parsed if isinstance(one, dict)
+                _clean(one.get("table", one.get("tableId", ""))) for one in parsed if isinstance(one, dict)
             } - {""}
             return sum(counted), sorted(tables)
     if text:
@@ -143,8 +148,8 @@ def _items(key: str, text: str, problems: list[str]) -> list[WantedItem]:
 
 
 def _item(one: Any) -> WantedItem | None:
-    if isinstance(one, str) and one.strip():
-        return WantedItem(one.strip()[:120], 1)
+    if isinstance(one, str) and _clean(one):
+        return WantedItem(_clean(one)[:120], 1)
     if not isinstance(one, dict):
         return None
     name = one.get("id", one.get("name"))
@@ -158,9 +163,7 @@ def _item(one: Any) -> WantedItem | None:
     ):
         return None
     return (
-        WantedItem(str(name).strip()[:120], quantity)
-        if 0 < quantity <= MOST_QUANTITY and str(name).strip()
-        else None
+        WantedItem(_clean(name)[:120], quantity) if 0 < quantity <= MOST_QUANTITY and _clean(name) else None
     )
 
 

@@ -146,6 +146,6 @@ async def problems_of(page: Page) -> Sequence[str]:
     if await overflow(page) > 0:
         found.append(f"{page.url} is {await overflow(page)} px too wide at 360 px")
     for scheme in ("light", "dark"):
-        await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]  # a literal
+        await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         found += [f"{page.url} ({scheme}): {problem}" for problem in await barriers(page)]
     return found

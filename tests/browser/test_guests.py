@@ -30,13 +30,14 @@ async def test_book_with_food_and_wine_and_pay(shop: Shop, page: Page) -> None:
     await steps.pay(page)
     await steps.is_confirmed(page)
 
-    drawn = "image => image.complete && image.naturalWidth > 0"
-    assert await page.get_by_role("img", name=re.compile("QR code")).evaluate(drawn)
     await expect(page.get_by_text("Braised beef with barley")).to_be_visible()
     await expect(page.get_by_text("Paid by Visa ending 4242")).to_be_visible()
     for told in ("Seats held", "Paid", "Booking confirmed", "Message sent"):
         line = page.locator(".timeline-title", has_text=re.compile(f"^{told}$"))
         await expect(line).to_be_visible(timeout=UNHURRIED_MS)
+    code = page.get_by_role("img", name=re.compile("QR code"))
+    await expect(code).to_have_js_property("complete", True)
+    assert await code.evaluate("image => image.naturalWidth") > 0
     assert wait_until(lambda: len(shop.mails_to("feast@example.com")) == 1, 30)
     async with page.expect_download() as download:
         await page.get_by_role("link", name="Put it into my calendar").click()

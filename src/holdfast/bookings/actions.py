@@ -10,8 +10,7 @@ from typing import Any
 
 import psycopg
 
-from holdfast.bookings import rules, store
-from holdfast.bookings.rules import RefundPreview
+from holdfast.bookings import store
 from holdfast.database.connection import Connection
 from holdfast.errors import (
     Conflict,
@@ -25,15 +24,12 @@ from holdfast.errors import (
     ValidationFailed,
 )
 from holdfast.ids import booking_token, sha256
-from holdfast.messages import store as messages
 from holdfast.payments import checkout
 from holdfast.payments import store as payments
-from holdfast.payments.settle import let_lapse, look_at
-from holdfast.refunds import store as refunds
+from holdfast.payments.settle import let_lapse
 from holdfast.system import System
 
 TRIES_OF_A_REFERENCE = 5
-ENDED = frozenset({"cancelled", "declined", "expired"})
 
 Row = dict[str, Any]
 
@@ -82,16 +78,6 @@ class Placed:
     checkout_session_id: str | None
     checkout_url: str | None
     booking_url: str
-
-
-@dataclass(frozen=True)
-class CancelResult:
-    """`status` is the booking's; still `pending` when Stripe could not be asked yet whether somebody is paying."""
-
-    status: str
-    refund_amount: int
-    currency: str
-    why: str
 
 
 @dataclass(frozen=True)
@@ -220,123 +206,6 @@ async def _attempt_to_pay(system: System, conn: Connection, booking_id: str) -> 
     )
     await store.tell(conn, order["tenant_id"], order["order_id"], now, "customer", "payment_page_opened")
     return attempt_id
-
-
-async def refund_preview(system: System, booking_id: str) -> RefundPreview:
-    """What a cancellation would give back now."""
-
-    async def work(conn: Connection) -> RefundPreview:
-        booking = await store.booking(conn, booking_id)
-        order = await payments.lock_order(conn, booking["order_id"]) if booking else None
-        if order is None:
-            raise NotFound("There is no such booking.")
-        return await _preview(conn, order, system.clock.now())
-
-    return await system.database.run(work)
-
-
-async def request_cancel(system: System, booking_id: str, actor: str) -> CancelResult:
-    """Cancels: a confirmed booking at once, with the refund that its tiers give; a hold through the expiry fence, because a
-    payment may be under way at this moment (F16): whoever has paid gets all of it back. Cancelling twice is cancelling once.
-    Raises Conflict for what cannot be cancelled any more. Locks the order."""
-    result = await system.database.run(lambda conn: _cancel(system, conn, booking_id, actor))
-    if result.status == "pending":
-        return await _cancel_hold(system, booking_id, result)
-    system.signals.tell("work:messages", "work:refunds", f"booking:{booking_id}")
-    return result
-
-
-async def _cancel(system: System, conn: Connection, booking_id: str, actor: str) -> CancelResult:
-    now = system.clock.now()
-    booking = await store.booking(conn, booking_id)
-    order = await payments.lock_order(conn, booking["order_id"]) if booking else None
-    if order is None:
-        raise NotFound("There is no such booking.")
-    if order["status"] in ENDED:
-        return CancelResult(order["status"], 0, order["currency"], "It was over already.")
-    if order["status"] == "pending":
-        await store.mark_cancel_requested(conn, order["order_id"], now)
-        return CancelResult("pending", 0, order["currency"], "Nothing was paid.")
-    if order["status"] != "confirmed":
-        raise Conflict(f"A booking that is {order['status']} cannot be cancelled here; please write to us.")
-    if order["starts_at"] is not None and order["starts_at"] <= now and not actor.startswith("staff"):
-        raise Conflict("It has started already, so it cannot be cancelled any more.")
-    preview = await _preview(conn, order, now)
-    await _end_confirmed(system, conn, order, preview, actor, now)
-    return CancelResult("cancelled", preview.amount, preview.currency, preview.why)
-
-
-async def _end_confirmed(
-    system: System, conn: Connection, order: Row, preview: RefundPreview, actor: str, now: datetime
-) -> None:
-    await store.release_claims(conn, order["booking_id"], now)
-    await store.mark_ended(conn, order["booking_id"], now)
-    await store.move_order(conn, order["order_id"], "cancelled")
-    payment = await _kept_payment(conn, order["order_id"])
-    if payment is not None and preview.amount:
-        refund = {
-            "refund_id": system.ids.new("ref"),
-            "payment_id": payment["payment_id"],
-            "order_id": order["order_id"],
-            "tenant_id": order["tenant_id"],
-            "amount": preview.amount,
-            "currency": preview.currency,
-            "reason": "cancelled",
-            "actor": actor,
-            "created_at": now,
-        }
-        await refunds.insert_refund(conn, refund)
-    params = {"refund_amount": preview.amount, "currency": preview.currency, "why": preview.why}
-    await messages.enqueue(
-        conn, system.ids, now, booking=order, kind="booking_cancelled", cause=actor, params=params
-    )
-    detail = {"refund": preview.amount, "currency": preview.currency, "why": preview.why}
-    await store.tell(conn, order["tenant_id"], order["order_id"], now, actor, "cancelled", **detail)
-    system.signals.tell(f"availability:{order['offering_id']}")
-
-
-async def _cancel_hold(system: System, booking_id: str, result: CancelResult) -> CancelResult:
-    """The fence: close what can still be paid, then let go. When Stripe is away, the worker goes on with it."""
-    booking = await system.database.read(lambda conn: store.booking(conn, booking_id))
-    assert booking is not None
-    attempts = await system.database.read(lambda conn: payments.attempts_of_order(conn, booking["order_id"]))
-    try:
-        for attempt in attempts:
-            if attempt["status"] in {"planned", "open"}:
-                await look_at(system, attempt["attempt_id"], "page")
-        settled = await let_lapse(system, booking["order_id"])
-    except StripeUnavailable:
-        return CancelResult(
-            "pending",
-            0,
-            result.currency,
-            "We are making sure that nothing was paid, then the seats are let go.",
-        )
-    return CancelResult(settled.status, 0, result.currency, result.why)
-
-
-async def _preview(conn: Connection, order: Row, now: datetime) -> RefundPreview:
-    payment = await _kept_payment(conn, order["order_id"])
-    rows = await refunds.refunds_of_order(conn, order["order_id"])
-    mine = [
-        one
-        for one in rows
-        if payment and one["payment_id"] == payment["payment_id"] and one["status"] != "failed"
-    ]
-    return rules.refund_preview(
-        order["refund_tiers"],
-        order["starts_at"],
-        now,
-        captured=payment["captured"] if payment else 0,
-        refunded=sum(one["amount"] for one in mine),
-        currency=order["currency"],
-    )
-
-
-async def _kept_payment(conn: Connection, order_id: str) -> Row | None:
-    return next(
-        (p for p in await payments.payments_of_order(conn, order_id) if p["purpose"] == "order"), None
-    )
 
 
 async def sync_all_availability(system: System, tenant_id: int | None = None) -> SyncReport:

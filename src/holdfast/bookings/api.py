@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic_core import to_json
 from starlette.responses import Response
 
-from holdfast.bookings import actions, store, views
+from holdfast.bookings import actions, cancelling, store, views
 from holdfast.bookings import schemas as s
 from holdfast.catalog import store as catalog
 from holdfast.catalog.owners import EventOwners
@@ -136,9 +136,9 @@ async def cancel_booking(
     booking, actor = await _cancellers_booking(system, request, reference, wanted.token or token)
     head = {"reference": booking["reference"], "preview": wanted.preview}
     if wanted.preview:
-        preview = await actions.refund_preview(system, booking["booking_id"])
+        preview = await cancelling.refund_preview(system, booking["booking_id"])
         return json_response({**head, "status": booking["status"], "refund": asdict(preview)})
-    done = await actions.request_cancel(system, booking["booking_id"], actor)
+    done = await cancelling.request_cancel(system, booking["booking_id"], actor)
     refund = {"amount": done.refund_amount, "currency": done.currency, "why": done.why}
     return json_response({**head, "status": done.status, "refund": refund})
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
-from holdfast.bookings import actions, guest, seating, store, words
+from holdfast.bookings import actions, cancelling, guest, seating, store, words
 from holdfast.bookings.forms import Typed, booking_id_of_form, read_form
 from holdfast.catalog import store as catalog
 from holdfast.catalog.plan import plan_of
@@ -80,7 +80,7 @@ async def _place(request: Request, system: System, evening: Evening, typed: Type
     booking_id = booking_id_of_form(system.settings.secret_key, typed)
     try:
         placed = await actions.continue_booking(system, booking_id) if booking_id else None
-        if placed is None or placed.status in actions.ENDED:
+        if placed is None or placed.status in cancelling.ENDED:
             # The form of a booking that lapsed or was cancelled makes a new one: its own id is used up.
             fresh = None if placed else booking_id
             placed = await actions.place_booking(system, _hold_request(evening, typed, fresh))

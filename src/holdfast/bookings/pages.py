@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
-from holdfast.bookings import actions, guest, order_pages
+from holdfast.bookings import actions, cancelling, guest, order_pages
 from holdfast.bookings.guest import GuestBooking
 from holdfast.errors import Conflict, Expired, NotFound, Unavailable
 from holdfast.messages.calendar import CALENDAR_TYPE, ics_of
@@ -91,7 +91,7 @@ async def change(system: TheSystem, token: str) -> Response:
     found, _ = await settled(system, token)
     if found.status == "pending":
         try:
-            await actions.request_cancel(system, found.booking_id, "customer")
+            await cancelling.request_cancel(system, found.booking_id, "customer")
         except Conflict:
             return RedirectResponse(f"{found.path}?moved=1", 303)
         found = await read(system, token)
@@ -113,11 +113,11 @@ async def cancel(
     """`agreed` is the refund that the guest saw: another one is shown first."""
     found, _ = await settled(system, token)
     if found.status in {"pending", "confirmed"}:
-        offered = await actions.refund_preview(system, found.booking_id)
+        offered = await cancelling.refund_preview(system, found.booking_id)
         if agreed != str(offered.amount):
             return await preview(request, system, found, said=REFUND_HAS_CHANGED, status=409)
         try:
-            await actions.request_cancel(system, found.booking_id, "customer")
+            await cancelling.request_cancel(system, found.booking_id, "customer")
         except Conflict:
             return RedirectResponse(f"{found.path}?moved=1", 303)
         return RedirectResponse(found.path, 303)
@@ -172,7 +172,7 @@ async def preview(
     if found.status not in {"pending", "confirmed"}:
         return RedirectResponse(found.path, 303)
     context = guest.page_context(found, system.clock.now(), waiting=False)
-    offered = await actions.refund_preview(system, found.booking_id)
+    offered = await cancelling.refund_preview(system, found.booking_id)
     page: Response = render(
         request, "bookings/cancel.html", status=status, secret=True, **context, preview=offered, said=said
     )

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
-from holdfast.bookings import actions, store, views, words
+from holdfast.bookings import cancelling, store, views, words
 from holdfast.bookings.rules import TRANSITIONS
 from holdfast.catalog.store import event as event_by_id
 from holdfast.database.connection import Connection
@@ -96,7 +96,7 @@ async def cancel(request: Request, system: TheSystem, which: str) -> Response:
     staff = await signed_in(request, "admin")
     row = await _row(system, staff, which)
     try:
-        done = await actions.request_cancel(system, row["booking_id"], staff.actor)
+        done = await cancelling.request_cancel(system, row["booking_id"], staff.actor)
     except HoldfastError as refused:
         return await _shown(request, system, staff, which, refused.detail, refused.status)
     return _back(row, "asked" if done.status == "pending" else "cancelled")
@@ -186,7 +186,7 @@ async def _shown(
     assert view is not None  # _row found it
     assert tenant is not None
     offered = (
-        await actions.refund_preview(system, row["booking_id"])
+        await cancelling.refund_preview(system, row["booking_id"])
         if view["status"] in {"pending", "confirmed"}
         else None
     )

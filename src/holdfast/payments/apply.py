@@ -121,6 +121,7 @@ async def _situation(case: Case, attempts: list[dict[str, Any]], known: Evidence
         others_open=any(
             one["attempt_id"] != mine and one["status"] in {"planned", "open"} for one in attempts
         ),
+        free=order["amount"] == 0,
     )
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import structlog
 
-from holdfast.errors import HoldfastError
+from holdfast.errors import DatabaseUnavailable, HoldfastError
 from holdfast.payments import store
 from holdfast.payments.settle import let_lapse, look_at
 from holdfast.system import System
@@ -32,8 +32,10 @@ async def ask_about_due(system: System) -> int:
             try:
                 await look_at(system, attempt_id, "sweep")
             except HoldfastError as problem:
-                async with system.database.transaction() as conn:
-                    await store.note_error(conn, attempt_id, problem.detail, system.clock.now() + LEASE)
+                await _put_off(system, attempt_id, problem.detail)
+            except Exception as problem:  # one that nobody foresaw must not keep the others from being asked about
+                log.exception("attempt_not_settled", attempt_id=attempt_id)
+                await _put_off(system, attempt_id, f"{type(problem).__name__}: {problem}"[:500])
 
     async with asyncio.TaskGroup() as group:
         for attempt_id in due:
@@ -41,10 +43,20 @@ async def ask_about_due(system: System) -> int:
     return len(due)
 
 
+async def _put_off(system: System, attempt_id: str, why: str) -> None:
+    async with system.database.transaction() as conn:
+        await store.note_error(conn, attempt_id, why, system.clock.now() + LEASE)
+
+
 async def let_due_lapse(system: System) -> int:
     """Holds that are over and have no attempt that anybody could still pay."""
     now = system.clock.now()
     due = await system.database.read(lambda conn: store.lapsed_without_open_attempt(conn, now, AT_ONCE))
     for order_id in due:
-        await let_lapse(system, order_id)
+        try:
+            await let_lapse(system, order_id)
+        except DatabaseUnavailable:
+            raise
+        except Exception:  # as above; it stays due
+            log.exception("hold_not_let_go", order_id=order_id)
     return len(due)

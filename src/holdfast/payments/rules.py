@@ -85,6 +85,7 @@ class Situation:
     hold_over: bool
     cancel_requested: bool
     others_open: bool  # another attempt of this order can still be paid
+    free: bool = False  # the order costs nothing
 
 
 def decide(s: Situation) -> Step:
@@ -108,7 +109,8 @@ def _paid(s: Situation) -> Step:
     if not s.matches:
         return Step.STUCK_AMOUNT  # F21, F22, F73: never guess
     if s.status in LIVE_AND_PAID:
-        return Step.RETURN_SURPLUS  # it cost nothing, or was paid in another way
+        # Confirmed, it costs something, and its payment is not on record: that row was lost (F25), and this is its money.
+        return Step.RETURN_SURPLUS if s.free else Step.RECORD
     if s.status in ENDED_BY_SOMEBODY:
         return Step.RETURN_CANCELLED
     if s.cancel_requested:

@@ -100,14 +100,15 @@ async def fetch(system: System, attempt_id: str) -> Evidence:
         evidence = from_objects(await system.stripe.payment_intent(row["payment_intent_id"]))
     else:
         return NOTHING
-    return await with_returns(system, evidence)
+    return await with_returns(system, evidence, Evidence(row["evidence"]))
 
 
-async def with_returns(system: System, evidence: Evidence) -> Evidence:
-    """Adds refunds and disputes where a charge says that there are some: two more reads, only when needed."""
+async def with_returns(system: System, evidence: Evidence, known: Evidence = NOTHING) -> Evidence:
+    """Adds refunds and disputes where a charge says that there are some, or a refund is known: two more reads, only when
+    needed. A refund that failed is gone from its charge again (F45)."""
     for charge in evidence.of("charge").values():
         intent_id = (charge.get("payment_intent") or [None])[0]
-        if intent_id and charge.get("amount_refunded"):
+        if intent_id and (charge.get("amount_refunded") or known.of("refund")):
             evidence |= from_objects(*await system.stripe.refunds_of(intent_id))
         if intent_id and charge.get("disputed"):
             evidence |= from_objects(*await system.stripe.disputes_of(intent_id))

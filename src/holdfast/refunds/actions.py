@@ -26,6 +26,7 @@ from holdfast.tasks.actions import open_task
 
 LEASE = timedelta(seconds=60)
 KEY_LASTS = timedelta(hours=23)
+NO_REASON = "Stripe gave no reason"
 
 Row = dict[str, Any]
 
@@ -232,22 +233,20 @@ async def _take_over(
     if status != "failed":
         await _make_room(conn, now, payment, rows, amount)
     created = only(facts, "created")
-    await store.insert_outside_refund(
-        conn,
-        {
-            "refund_id": system.ids.new("ref"),
-            "payment_id": payment["payment_id"],
-            "order_id": payment["order_id"],
-            "tenant_id": payment["tenant_id"],
-            "amount": amount,
-            "currency": payment["currency"],
-            "status": status,
-            "stripe_refund_id": stripe_id,
-            "failure": only(facts, "failure_reason"),
-            "created_at": from_unix(created) if created else now,
-            "settled_at": now if status in {"succeeded", "failed"} else None,
-        },
-    )
+    row = {
+        "refund_id": system.ids.new("ref"),
+        "payment_id": payment["payment_id"],
+        "order_id": payment["order_id"],
+        "tenant_id": payment["tenant_id"],
+        "amount": amount,
+        "currency": payment["currency"],
+        "status": status,
+        "stripe_refund_id": stripe_id,
+        "failure": only(facts, "failure_reason"),
+        "created_at": from_unix(created) if created else now,
+        "settled_at": now if status in {"succeeded", "failed"} else None,
+    }
+    await store.insert_outside_refund(conn, row)
     await bookings.tell(
         conn,
         payment["tenant_id"],
@@ -258,6 +257,9 @@ async def _take_over(
         amount=amount,
         refund=stripe_id,
     )
+    if status == "failed":  # the news of its failure may come before the news of it
+        await _failed(system, conn, row, stripe_id, row["failure"] or NO_REASON)
+        return
     whole = (
         _refunded(await store.refunds_of_order(conn, payment["order_id"]), payment["payment_id"])
         >= payment["captured"]
@@ -301,7 +303,7 @@ async def _move(
     if not rules.rises(row["status"], status):
         return False
     if status == "failed":
-        await _failed(system, conn, row, stripe_id, failure or "Stripe gave no reason")
+        await _failed(system, conn, row, stripe_id, failure or NO_REASON)
         return True
     await store.mark(conn, row["refund_id"], status, stripe_id, None, now if status == "succeeded" else None)
     await bookings.tell(

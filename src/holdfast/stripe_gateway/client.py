@@ -132,7 +132,7 @@ class SdkGateway:
         client, self._client = self._client, None
         http, self._http = self._http, None
         if client is not None and http is not None:
-            await http.close_async()
+            await http.close_async()  # type: ignore[no-untyped-call]
 
     @property
     def _v1(self) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,6 +20,7 @@ from holdfast.web import store
 from holdfast.web.dependencies import TheSystem, caller_key
 from holdfast.web.limits import client_address
 
+ANSWER_WITHIN_S = 2.0
 WORKER_SILENT_AFTER = timedelta(seconds=30)
 PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -56,8 +58,9 @@ async def healthz() -> Response:
 )
 async def readyz(system: TheSystem) -> Response:
     try:
-        found = await system.database.read(store.readiness)
-    except DatabaseUnavailable:
+        async with asyncio.timeout(ANSWER_WITHIN_S):
+            found = await system.database.read(store.readiness)
+    except (DatabaseUnavailable, TimeoutError):
         return _readiness(["The database cannot be reached."])
     return _readiness(reasons_not_ready(found, system.clock.now()))
 

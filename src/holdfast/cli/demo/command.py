@@ -18,6 +18,7 @@ from holdfast.cli.output import note, print_json
 from holdfast.cli.runtime import embedded_database, place_of
 
 DEFAULT_FOLDER = ".holdfast"
+LOOK_AT_DATABASE_S = 1.0
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -76,6 +77,18 @@ def _demo_in(folder: Path, port: int | None, fresh: bool, json: bool) -> None:
             asyncio.run(_run(folder, url, json, step))
 
 
+async def _keep_database(folder: Path) -> None:
+    """The database is nobody's child process: it is looked at, and started again when it was killed."""
+    from holdfast.database.embedded import EmbeddedPostgres
+
+    server = EmbeddedPostgres(folder)
+    while True:
+        await asyncio.sleep(LOOK_AT_DATABASE_S)
+        if not await asyncio.to_thread(lambda: server.is_running):
+            await asyncio.to_thread(server.start)
+            note("The database had ended; it runs again, with all that was committed.")
+
+
 async def _run(folder: Path, url: str, json: bool, step: Callable[[str], None]) -> None:
     from holdfast.cli.demo.folder import state_in
     from holdfast.cli.demo.launch import start
@@ -95,7 +108,10 @@ async def _run(folder: Path, url: str, json: bool, step: Callable[[str], None]) 
             return
         step("")
         _announce((await starting).announcement(), json)
+        keeping = asyncio.create_task(_keep_database(folder))
         await waiting
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)
         step("Stopping")
     finally:
         await supervisor.stop()

@@ -31,6 +31,8 @@ def test_every_stage_and_code_has_its_verdict() -> None:
                 assert found is Verdict.CONFIGURATION
             elif stage == "sender":
                 assert found is (Verdict.REFUSED if code == 552 else Verdict.CONFIGURATION)
+            elif code in {500, 502, 503, 504}:
+                assert found is Verdict.DEFERRED
             else:
                 assert found is Verdict.REFUSED
 

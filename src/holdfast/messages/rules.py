@@ -5,7 +5,7 @@ as arguments.
 
     no answer, connection lost (also after DATA)           UNREACHABLE    again, after 5 s to 5 min
 
-    4xx, a full mailbox (x.2.2)                            DEFERRED       again, after 1 to 30 min
+    4xx, 500, 502 to 504, a full mailbox (x.2.2)           DEFERRED       again, after 1 to 30 min
 
     5xx about this recipient or this mail                  REFUSED        failed at once, task `undeliverable`
 
@@ -59,6 +59,9 @@ JITTER_FROM = 0.5
 # How far a mail came when the answer is about us, whatever the recipient.
 ABOUT_US = frozenset({"connect", "auth", "sender"})
 TOO_LARGE = 552
+# These complain of the commands themselves (RFC 5321, 4.2.2): no word about the recipient, and some servers say 500 when
+# something of their own broke.
+SERVERS_OWN_TROUBLE = frozenset({500, 502, 503, 504})
 ENHANCED = re.compile(r"\b[245]\.(\d{1,3})\.(\d{1,3})\b")  # RFC 3463
 RELAYING = re.compile(r"\brelay", re.IGNORECASE)
 AUTHENTICATE = frozenset({530, 534, 535, 538})
@@ -75,6 +78,8 @@ def verdict(stage: str, code: int | None, reply: str) -> Verdict:
         return Verdict.DEFERRED
     if _is_about_us(stage, code, reply):
         return Verdict.CONFIGURATION
+    if code in SERVERS_OWN_TROUBLE:
+        return Verdict.DEFERRED
     # A mailbox that is full today is not gone; many servers say so with 5xx.
     return Verdict.DEFERRED if _enhanced(reply) == ("2", "2") else Verdict.REFUSED
 

@@ -45,6 +45,10 @@ class Mailbox:
         )
         return "250 2.0.0 Kept"
 
+    async def handle_exception(self, error: Exception) -> str:
+        """The sandbox's own trouble (its database went away) is no word about the recipient."""
+        return "451 4.3.0 The sandbox had trouble of its own; try again"
+
 
 async def start(world: World) -> tuple[asyncio.Server, int]:
     """Listen; returns the server and its port."""

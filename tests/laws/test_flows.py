@@ -14,8 +14,8 @@ from holdfast.bookings.actions import (
     UnitSeats,
     open_checkout,
     place_booking,
-    request_cancel,
 )
+from holdfast.bookings.cancelling import request_cancel
 from holdfast.clock import ManualClock
 from holdfast.laws.jobs import keep_laws
 from holdfast.messages.jobs import send_due

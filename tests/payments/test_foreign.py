@@ -50,7 +50,7 @@ def read(**metadata: str) -> ForeignOrder:
 @pytest.mark.parametrize("name", ["eventId", "event_id"])
 def test_the_event(name: str) -> None:
     assert read(**{name: " 35 "}).event_id == 35
-    for unclear in ("", "thirty-five", "35.5", "-1", "３５", "9" * 40):
+    for unclear in ("", "thirty-five", "35.5", "-1", "\uff13\uff15", "9" * 40):
         assert read(**{name: unclear}).event_id is None
 
 

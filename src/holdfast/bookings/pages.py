@@ -22,7 +22,7 @@ from holdfast.web.dependencies import TheSystem
 from holdfast.web.rendering import render
 
 LONGEST_QUERY = 200
-PRIVATE = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex, nofollow"}
+PRIVATE = {"Cache-Control": "no-store", "Referrer-Policy": "same-origin", "X-Robots-Tag": "noindex, nofollow"}
 PAYMENT_PAGE_AWAY = {
     "kind": "warn",
     "title": "Your seats are held",
@@ -62,7 +62,8 @@ async def booking_page(
 ) -> Response:
     """`paid` is where Stripe leads after paying, `back` where it leads without; neither is believed (F27)."""
     found, known = await settled(system, token)
-    waiting = found.status == "pending" and (bool(paid) or (bool(back) and not known))
+    under_way = bool(found.view["payment_under_way"])
+    waiting = found.status == "pending" and (bool(paid) or under_way or (bool(back) and not known))
     said = None
     if found.status == "pending" and not waiting:
         said = PAYMENT_PAGE_AWAY if away else NOT_PAID if back else None

@@ -22,6 +22,10 @@ async def head(conn: Connection, booking_id: str) -> Row | None:
                 b.contact_email,
                       b.contact_phone, b.seats, b.metadata, b.created_at, b.expires_at, b.confirmed_at, b.ended_at,
                       o.customer_id, o.amount, o.currency, o.source, o.stuck_reason, o.cancel_requested_at, o.refund_tiers,
+                      -- completed at Stripe by a slow method whose money is still on its way
+                      EXISTS (SELECT FROM attempts a WHERE a.order_id = b.order_id AND a.status = 'complete'
+                                 AND a.ask_at IS NOT NULL
+                                 AND NOT EXISTS (SELECT FROM payments p WHERE p.attempt_id = a.attempt_id)) AS payment_under_way,
                       f.title, f.venue, f.starts_at, f.ends_at, f.time_zone
                  FROM bookings b JOIN orders o USING (order_id) JOIN offerings f ON f.offering_id = b.offering_id
                 WHERE b.booking_id = %(id)s""",

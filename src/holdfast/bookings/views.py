@@ -142,6 +142,7 @@ def _common(row: Row, parts: dict[str, list[Row]]) -> Row:
             "phone": row["contact_phone"],
         },
         "created_at": row["created_at"],
+        "payment_under_way": row["status"] == "pending" and row["payment_under_way"],
         "expires_at": row["expires_at"] if row["status"] in {"pending", "requested"} else None,
         "confirmed_at": row["confirmed_at"],
         "ended_at": row["ended_at"],

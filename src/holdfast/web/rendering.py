@@ -40,11 +40,12 @@ def render(
     request: Request, template: str, *, status: int = 200, secret: bool = False, **context: Any
 ) -> HTMLResponse:
     """The page. `tenant` (a row) in the context gives it its name, colour and language. `secret`: its address is a secret
-    link, so no page that it leads to may learn it."""
+    link, so no other site that it leads to may learn it (`same-origin`; with `no-referrer` some browsers would send
+    `Origin: null` with our own forms)."""
     body = environment().get_template(template).render(_complete(request, context))
     headers = {"Cache-Control": "no-store", "Vary": "Cookie, Accept"}
     if secret:
-        headers |= {"Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex, nofollow"}
+        headers |= {"Referrer-Policy": "same-origin", "X-Robots-Tag": "noindex, nofollow"}
     return HTMLResponse(body, status_code=status, headers=headers)
 
 

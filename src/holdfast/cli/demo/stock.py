@@ -80,7 +80,7 @@ async def _for_sale(conn: Connection) -> dict[str, Any]:
     return {
         "events": [
             {"id": event["offering_id"], "title": event["title"], "free": event["available"]}
-            for event in to_come
+            for event in sorted(to_come, key=lambda event: int(event["offering_id"]))
         ],
         "providers": [],
         "passes": [],

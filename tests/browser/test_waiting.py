@@ -90,5 +90,5 @@ async def test_pages_break_no_rule_of_their_own_policy(shop: Shop, page: Page) -
         assert "default-src 'none'" in policy
         assert "unsafe" not in policy
         referrer = answer.headers["referrer-policy"]
-        assert referrer == "no-referrer" if address.startswith("/b/") else referrer
+        assert referrer == "same-origin" if address.startswith("/b/") else referrer
     assert not complaints

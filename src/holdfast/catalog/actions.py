@@ -25,6 +25,8 @@ from holdfast.errors import Conflict, NotFound, ValidationFailed
 from holdfast.tenants import store as tenants
 from holdfast.web.problems import validation_problem
 
+HOLD_MINUTES = 30  # where neither the event nor the setting says how long
+
 
 @dataclass(frozen=True)
 class LoadReport:
@@ -37,16 +39,20 @@ class LoadReport:
     updated: int = 0
 
 
-async def load_catalog(conn: Connection, now: datetime, document: dict[str, Any]) -> LoadReport:
+async def load_catalog(
+    conn: Connection, now: datetime, document: dict[str, Any], *, hold_minutes: int = HOLD_MINUTES
+) -> LoadReport:
     """Puts a whole catalogue in, or brings it up to date: loading it twice is loading it once. The tenant is found by its
     slug, an event by its id or else by title and start, a unit by its label, an item by its name; what the document does
     not name stays. Raises ValidationFailed, and Conflict when a capacity would fall below what is taken."""
-    return await put_catalog(conn, now, parsed_catalog(document))
+    return await put_catalog(conn, now, parsed_catalog(document), hold_minutes=hold_minutes)
 
 
-async def put_catalog(conn: Connection, now: datetime, wanted: CatalogDocument) -> LoadReport:
+async def put_catalog(
+    conn: Connection, now: datetime, wanted: CatalogDocument, *, hold_minutes: int = HOLD_MINUTES
+) -> LoadReport:
     """As load_catalog, of a document that was read already."""
-    tenant = await _ensure_tenant(conn, now, wanted.tenant.model_dump())
+    tenant = {**await _ensure_tenant(conn, now, wanted.tenant.model_dump()), "hold_minutes": hold_minutes}
     events, created = [], 0
     for written in wanted.events:
         event_id, is_new = await _load_event(conn, now, tenant, written)
@@ -63,12 +69,14 @@ def parsed_catalog(document: dict[str, Any]) -> CatalogDocument:
         raise validation_problem(errors) from None
 
 
-async def create_event(conn: Connection, now: datetime, tenant_id: int, wanted: EventIn) -> int:
+async def create_event(
+    conn: Connection, now: datetime, tenant_id: int, wanted: EventIn, *, hold_minutes: int = HOLD_MINUTES
+) -> int:
     """Says its id. Raises NotFound when there is no such tenant."""
     tenant = await tenants.tenant_by_id(conn, tenant_id)
     if tenant is None:
         raise NotFound("There is no such tenant.")
-    row = event_row(wanted, tenant, now)
+    row = event_row(wanted, {**tenant, "hold_minutes": hold_minutes}, now)
     event_id = await store.insert_event(
         conn, {**row, "offering_id": None, "tenant_id": tenant_id, "now": now}
     )

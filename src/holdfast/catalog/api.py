@@ -119,7 +119,9 @@ async def get_staff_event(event_id: EventIdInPath, system: TheSystem, key: Admin
 )
 async def create_event(wanted: EventIn, request: Request, system: TheSystem, key: AdminKey) -> Response:
     async def work(conn: Connection) -> Answer:
-        event_id = await actions.create_event(conn, system.clock.now(), key.tenant_id, wanted)
+        event_id = await actions.create_event(
+            conn, system.clock.now(), key.tenant_id, wanted, hold_minutes=system.settings.hold_minutes
+        )
         return Answer(201, await views.staff_event(conn, key.tenant_id, event_id))
 
     return await in_one_transaction(system, request, key.key_id, work)
@@ -154,7 +156,9 @@ async def load_catalog(wanted: CatalogDocument, system: TheSystem, key: AdminKey
         own = await tenants.tenant_by_id(conn, key.tenant_id)
         if own is None or own["slug"] != wanted.tenant.slug:
             raise Forbidden("This key belongs to another tenant than the catalogue does.")
-        return await actions.put_catalog(conn, system.clock.now(), wanted)
+        return await actions.put_catalog(
+            conn, system.clock.now(), wanted, hold_minutes=system.settings.hold_minutes
+        )
 
     report = await system.database.run(work)
     system.signals.tell(*(f"availability:{event_id}" for event_id in report.events))

@@ -87,11 +87,15 @@ class _Event(Part):
     currency: Currency | None = None
     on_sale_from: Moment | None = None
     on_sale_until: Moment | None = None
-    hold_minutes: Annotated[int, Field(strict=True, ge=1, le=1440)] = 30
+    hold_minutes: Annotated[
+        Annotated[int, Field(strict=True, ge=1, le=1440)] | None,
+        Field(description="How long seats are held for paying; left out: HOLD_MINUTES"),
+    ] = None
     refund_tiers: Annotated[list[RefundTier], Field(max_length=10)] | None = None
 
     def common(self, tenant: Row) -> Row:
-        """What does not depend on how the prices and the time were written."""
+        """What does not depend on how the prices and the time were written. `tenant` is its row, with the installation's
+        `hold_minutes` beside it."""
         tiers = (
             DEFAULT_TIERS if self.refund_tiers is None else [tier.model_dump() for tier in self.refund_tiers]
         )
@@ -104,7 +108,7 @@ class _Event(Part):
             "currency": self.currency or tenant["currency"],
             "on_sale_from": self.on_sale_from,
             "on_sale_until": self.on_sale_until,
-            "hold_minutes": self.hold_minutes,
+            "hold_minutes": self.hold_minutes or tenant["hold_minutes"],
             "refund_tiers": sorted(tiers, key=lambda tier: -tier["notice_hours"]),
         }
 

@@ -49,7 +49,9 @@ def load(
         report: LoadReport | None = None
         try:
             async with system.database.transaction() as conn:
-                report = await load_catalog(conn, system.clock.now(), document)
+                report = await load_catalog(
+                    conn, system.clock.now(), document, hold_minutes=system.settings.hold_minutes
+                )
                 if dry_run:
                     raise NotReally
         except NotReally:

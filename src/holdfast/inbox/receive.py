@@ -60,8 +60,7 @@ class Receiver:
             text = body.decode()
         except UnicodeDecodeError as problem:
             raise ValidationFailed("The body is signed, but it is not UTF-8.") from problem
-        # An event of the other mode is none of ours (F59): stored and answered, never applied.
-        foreign = incoming.livemode != self._system.settings.livemode
+        foreign = self._foreign(incoming)
         return {
             "event_id": incoming.event_id,
             "type": incoming.type,
@@ -74,8 +73,15 @@ class Receiver:
             "received_at": now,
             "try_at": None if foreign else now,
             "handled_at": now if foreign else None,
-            "outcome": "other_mode" if foreign else None,
+            "outcome": foreign,
         }
+
+    def _foreign(self, incoming: Incoming) -> str | None:
+        """Why an event is none of ours: stored and answered, never applied. Of the other mode (F59), or of an account
+        connected to this one, for which this installation sells nothing (F58)."""
+        if incoming.livemode != self._system.settings.livemode:
+            return "other_mode"
+        return "other_account" if incoming.account else None
 
     async def _store_all(self) -> None:
         while self._waiting:

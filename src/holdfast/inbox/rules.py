@@ -63,7 +63,7 @@ def parse(body: bytes) -> Incoming:
             type=_id(event["type"]).removeprefix(THIN_PREFIX),
             object_id=object_id(event),
             livemode=bool(event.get("livemode", False)),
-            account=_optional(event.get("account") or event.get("context")),
+            account=_optional(event.get("account")),
             api_version=_optional(event.get("api_version")),
             created_at=_time(event["created"]),
         )

@@ -27,6 +27,7 @@ from holdfast.payments.rules import (
     read_money,
 )
 from holdfast.payments.steps import Case
+from holdfast.payments.strays import of_intent, strays
 from holdfast.refunds.actions import take_over_refunds
 from holdfast.stripe_gateway.evidence import NOTHING, Evidence, merged
 from holdfast.system import System
@@ -66,7 +67,7 @@ async def apply(
     step = decide(situation)
     if step is not Step.ASK:
         status = await steps.perform(case, step)
-        payments = await store.payments_of_order(conn, order["order_id"])
+        payments = await _return_strays(case, known, status)
         await _enrich(conn, payments, money)
         case.subjects.extend(await take_over_refunds(system, conn, now, order, payments, known))
         await take_over_disputes(system, conn, now, order, payments, known)
@@ -127,7 +128,8 @@ async def _situation(case: Case, attempts: list[dict[str, Any]], known: Evidence
 
 def _recorded(case: Case) -> Recorded:
     mine = case.attempt["attempt_id"] if case.attempt else None
-    if any(payment["attempt_id"] == mine for payment in case.payments):
+    intent_id = case.money.payment_intent_id
+    if any(p["attempt_id"] == mine or p["payment_intent_id"] == intent_id for p in case.payments):
         return Recorded.THIS
     return Recorded.OTHER if any(payment["purpose"] == "order" for payment in case.payments) else Recorded.NO
 
@@ -160,6 +162,20 @@ async def _keep_hold_after_decline(case: Case) -> None:
     if until > order["expires_at"]:
         await steps.extend_hold(case, until)
         order["expires_at"] = until
+
+
+async def _return_strays(case: Case, known: Evidence, status: str) -> list[dict[str, Any]]:
+    """One payment of the attempt is recorded by now, or none was made; whatever else was paid under it goes back. Says all
+    payments of the order. While a person decides about the order, nothing goes back by machine."""
+    payments = await store.payments_of_order(case.conn, case.order["order_id"])
+    attempt = case.attempt
+    if not payments or attempt is None or status == "stuck":
+        return payments
+    for intent_id in strays(known, (payment["payment_intent_id"] for payment in payments)):
+        money = read_money(of_intent(known, intent_id), attempt["amount"], attempt["currency"])
+        stray = replace(case, money=money)
+        await steps.perform(stray, Step.RETURN_SURPLUS)
+    return await store.payments_of_order(case.conn, case.order["order_id"])
 
 
 async def _enrich(conn: Connection, payments: list[dict[str, Any]], money: Money) -> None:

@@ -33,7 +33,9 @@ async def ask_about_due(system: System) -> int:
                 await look_at(system, attempt_id, "sweep")
             except HoldfastError as problem:
                 await _put_off(system, attempt_id, problem.detail)
-            except Exception as problem:  # one that nobody foresaw must not keep the others from being asked about
+            except (
+                Exception
+            ) as problem:  # one that nobody foresaw must not keep the others from being asked about
                 log.exception("attempt_not_settled", attempt_id=attempt_id)
                 await _put_off(system, attempt_id, f"{type(problem).__name__}: {problem}"[:500])
 

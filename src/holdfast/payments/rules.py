@@ -165,7 +165,8 @@ class Money:
 
 def read_money(evidence: Evidence, agreed_amount: int, agreed_currency: str) -> Money:
     """Sessions are the authority, intents the second witness: each alone suffices (F62)."""
-    charge_id, charge = _paying_charge(evidence)
+    intent_id = _intent_id(evidence)
+    charge_id, charge = _paying_charge(evidence, intent_id)
     amounts, currencies = _amounts(evidence), _currencies(evidence)
     problems = tuple(evidence.contradictions())
     matches = amounts <= {agreed_amount} and currencies <= {agreed_currency.lower()} and not problems
@@ -174,7 +175,7 @@ def read_money(evidence: Evidence, agreed_amount: int, agreed_currency: str) -> 
         funds=_funds(evidence),
         at_stripe=_at_stripe(evidence),
         matches=matches and bool(amounts),
-        payment_intent_id=_intent_id(evidence),
+        payment_intent_id=intent_id,
         charge_id=charge_id,
         amount=max(amounts, default=None),
         currency=str(min(currencies)).upper() if currencies else None,
@@ -244,9 +245,9 @@ def _currencies(evidence: Evidence) -> set[str]:
     return {str(only(facts, "currency")) for facts in objects if only(facts, "currency")}
 
 
-def _paying_charge(evidence: Evidence) -> tuple[str | None, dict[str, Any]]:
+def _paying_charge(evidence: Evidence, intent_id: str | None) -> tuple[str | None, dict[str, Any]]:
     for id_, facts in evidence.of("charge").items():
-        if facts.get("status") == "succeeded":
+        if facts.get("status") == "succeeded" and only(facts, "payment_intent") in {None, intent_id}:
             return id_, dict(facts)
     return None, {}
 

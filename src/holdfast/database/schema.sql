@@ -694,19 +694,16 @@ END $$;
 -- Seats go back: every live claim of a booking is released and its units count down, in id order. Says how many seats.
 CREATE FUNCTION release_claims(of_booking text, at timestamptz) RETURNS integer LANGUAGE plpgsql AS $$
 DECLARE
-    freed  integer := 0;
-    claim  record;
+    seats_freed  integer;
 BEGIN
-    FOR claim IN
-        UPDATE claims SET released_at = at WHERE booking_id = of_booking AND released_at IS NULL RETURNING unit_id, seats
-    LOOP
-        freed := freed + claim.seats;
-    END LOOP;
-    PERFORM FROM units WHERE unit_id IN (SELECT unit_id FROM claims WHERE booking_id = of_booking AND released_at = at)
+    PERFORM FROM units WHERE unit_id IN (SELECT unit_id FROM claims WHERE booking_id = of_booking AND released_at IS NULL)
       ORDER BY unit_id FOR NO KEY UPDATE;
-    UPDATE units SET taken = taken - c.seats FROM claims c
-     WHERE c.booking_id = of_booking AND c.released_at = at AND units.unit_id = c.unit_id;
-    RETURN freed;
+    WITH freed AS (
+        UPDATE claims SET released_at = at WHERE booking_id = of_booking AND released_at IS NULL RETURNING unit_id, seats),
+    counted AS (
+        UPDATE units SET taken = taken - freed.seats FROM freed WHERE units.unit_id = freed.unit_id RETURNING freed.seats)
+    SELECT coalesce(sum(seats), 0) INTO seats_freed FROM counted;
+    RETURN seats_freed;
 END $$;
 
 -- Late money (rule 10): takes the same seats again when all of them are free, and says whether it did.

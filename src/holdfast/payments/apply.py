@@ -15,6 +15,7 @@ from holdfast.disputes.actions import take_over_disputes
 from holdfast.errors import NotFound
 from holdfast.payments import steps, store
 from holdfast.payments.rules import (
+    LIVE_AND_PAID,
     AtStripe,
     Funds,
     Money,
@@ -30,6 +31,7 @@ from holdfast.payments.steps import Case
 from holdfast.payments.strays import of_intent, strays
 from holdfast.refunds.actions import take_over_refunds
 from holdfast.stripe_gateway.evidence import NOTHING, Evidence, merged
+from holdfast.stripe_gateway.lattice import only
 from holdfast.system import System
 
 
@@ -59,7 +61,7 @@ async def apply(
     attempt = next(one for one in attempts if one["attempt_id"] == attempt_id)
     known = merged(Evidence(attempt["evidence"]), evidence)
     money = read_money(known, attempt["amount"], attempt["currency"])
-    payments = await store.payments_of_order(conn, order["order_id"])
+    payments = await _payments(conn, order["order_id"], attempt_id, known)
     case = Case(system, conn, now, order, attempt, money, payments, found_by)
 
     await _keep_hold_after_decline(case)
@@ -126,11 +128,27 @@ async def _situation(case: Case, attempts: list[dict[str, Any]], known: Evidence
     )
 
 
+async def _payments(
+    conn: Connection, order_id: str, attempt_id: str, known: Evidence
+) -> list[dict[str, Any]]:
+    """The order's payments. One that was filed under another attempt before the session of its own was told (strays.py) is
+    filed under that session's attempt now."""
+    payments = await store.payments_of_order(conn, order_id)
+    named = {only(facts, "payment_intent") for facts in known.of("session").values()}
+    for payment in payments:
+        if payment["payment_intent_id"] in named and payment["attempt_id"] != attempt_id:
+            await store.file_payment(conn, payment["payment_id"], attempt_id)
+            payment["attempt_id"] = attempt_id
+    return payments
+
+
 def _recorded(case: Case) -> Recorded:
     mine = case.attempt["attempt_id"] if case.attempt else None
     intent_id = case.money.payment_intent_id
     if any(p["attempt_id"] == mine or p["payment_intent_id"] == intent_id for p in case.payments):
         return Recorded.THIS
+    if case.money.amount == 0 and case.order["status"] in LIVE_AND_PAID:
+        return Recorded.THIS  # no money moved, so there is none to write down (F19)
     return Recorded.OTHER if any(payment["purpose"] == "order" for payment in case.payments) else Recorded.NO
 
 

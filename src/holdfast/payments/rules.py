@@ -237,7 +237,7 @@ def _amounts(evidence: Evidence) -> set[int]:
         i.get("amount_received") for i in evidence.of("intent").values() if i.get("status") == "succeeded"
     }
     told |= {c.get("amount_captured") for c in evidence.of("charge").values() if _is_captured(c)}
-    return {amount for amount in told if amount}
+    return {amount for amount in told if amount is not None}
 
 
 def _currencies(evidence: Evidence) -> set[str]:

@@ -258,6 +258,11 @@ async def insert_payment(conn: Connection, row: Row) -> None:
     )
 
 
+async def file_payment(conn: Connection, payment_id: str, attempt_id: str) -> None:
+    """Under another attempt of the same order."""
+    await conn.execute("UPDATE payments SET attempt_id = %s WHERE payment_id = %s", (attempt_id, payment_id))
+
+
 async def enrich_payment(conn: Connection, payment_id: str, row: Row) -> None:
     """What a later look adds: the charge, its time, the card. Nothing that is known is changed."""
     await conn.execute(

@@ -14,6 +14,7 @@ NO_DECIMALS = frozenset(
     {"BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF"}
 )
 THREE_DECIMALS = frozenset({"BHD", "JOD", "KWD", "OMR", "TND"})
+WHOLE_UNITS_ONLY = frozenset({"ISK", "UGX"})
 MOST_IN_ONE_PAYMENT = 99_999_999  # eight digits: Stripe's limit
 KNOWN_CURRENCIES = frozenset(list_currencies())
 
@@ -42,22 +43,25 @@ def to_minor(amount: Decimal, currency: str) -> int:
     return int(minor)
 
 
+def step(currency: str) -> int:
+    """What every sum charged or refunded must be a multiple of: Stripe takes three-decimal currencies in tens of the minor
+    unit, and ISK and UGX in whole units though it counts them in hundredths (docs.stripe.com/currencies, special cases)."""
+    if currency in THREE_DECIMALS:
+        return 10
+    return 100 if currency in WHOLE_UNITS_ONLY else 1
+
+
 def formatted(amount: int, currency: str, locale: str = "en_GB") -> str:
     """As a customer reads it: £12.50, 12,50 €, ¥1,250."""
     digits = exponent(currency)
     value = to_decimal(amount, currency)
-    return (
-        format_currency(value, currency, locale=locale, decimal_quantization=digits != 2)
-        if digits == 2
-        else _odd(value, currency, locale, digits)
-    )
-
-
-def _odd(value: Decimal, currency: str, locale: str, digits: int) -> str:
+    if digits == 2:
+        return format_currency(value, currency, locale=locale)
     pattern = "¤#,##0" + ("." + "0" * digits if digits else "")
     return format_currency(value, currency, format=pattern, locale=locale, currency_digits=False)
 
 
-def share(amount: int, percent: int) -> int:
-    """A percentage of an amount, halves rounded up, in the customer's favour."""
-    return int((Decimal(amount) * percent / 100).to_integral_value(rounding=ROUND_HALF_UP))
+def share(amount: int, percent: int, currency: str = "XXX") -> int:
+    """A percentage of an amount, halves rounded up, in the customer's favour, to what the currency can be paid in."""
+    unit = step(currency)
+    return int((Decimal(amount) * percent / 100 / unit).to_integral_value(rounding=ROUND_HALF_UP)) * unit

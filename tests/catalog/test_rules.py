@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from holdfast.catalog.rules import price_in_minor_units, start_in_days, unit_availability
+from holdfast.money import share
 
 
 @pytest.mark.parametrize(
@@ -60,3 +61,26 @@ def test_days_are_counted_on_local_clocks() -> None:
 def test_status_of_a_unit(taken: int, held: int, status: str, booked: int) -> None:
     shown = unit_availability({"unit_id": 1, "label": "T", "capacity": 4, "taken": taken, "held": held})
     assert (shown["status"], shown["booked"], shown["available"]) == (status, booked, 4 - taken)
+
+
+@pytest.mark.parametrize(
+    ("written", "currency", "payable"),
+    [
+        ("18.500", "KWD", True),
+        ("18.505", "KWD", False),
+        ("900", "ISK", True),
+        ("900.50", "ISK", False),
+        ("0.01", "GBP", True),
+    ],
+)
+def test_f22_a_price_is_one_that_stripe_can_charge(written: str, currency: str, payable: bool) -> None:
+    if payable:
+        assert price_in_minor_units(written, currency) > 0
+        return
+    with pytest.raises(ValueError, match="cannot be paid"):
+        price_in_minor_units(written, currency)
+
+
+def test_f22_half_of_a_three_decimal_price_can_be_paid_back() -> None:
+    assert share(18_510, 50, "KWD") == 9_260
+    assert share(101, 50, "GBP") == 51

@@ -60,7 +60,7 @@ def refund_preview(
 ) -> RefundPreview:
     """Never more than is left of what was captured."""
     percent, why = refund_percent(tiers, starts_at, now)
-    amount = min(share(captured, percent), captured - refunded)
+    amount = min(share(captured, percent, currency), captured - refunded)
     return RefundPreview(max(amount, 0), currency, percent, why if captured else "Nothing was paid.")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from holdfast.errors import Conflict
-from holdfast.money import MOST_IN_ONE_PAYMENT, exponent, to_minor
+from holdfast.money import MOST_IN_ONE_PAYMENT, exponent, step, to_minor
 
 Row = dict[str, Any]
 
@@ -28,7 +28,17 @@ def price_in_minor_units(written: str | int | float, currency: str) -> int:
         raise ValueError(f"{written} is finer than {currency}, which has {decimals} decimals") from None
     if amount > MOST_IN_ONE_PAYMENT:
         raise ValueError(f"{written} {currency} is more than one payment can take")
+    refuse_unpayable(amount, currency)
     return amount
+
+
+def refuse_unpayable(price: int, currency: str) -> None:
+    """Raises ValueError for a price in minor units that Stripe cannot charge in this currency."""
+    unit = step(currency)
+    if price % unit:
+        raise ValueError(
+            f"a price of {price} cannot be paid in {currency}: it must be a multiple of {unit} minor units"
+        )
 
 
 def start_in_days(now: datetime, days: int, at: str, time_zone: str) -> datetime:

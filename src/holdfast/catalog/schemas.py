@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, model_validator
 
-from holdfast.catalog.rules import Row, price_in_minor_units, start_in_days
+from holdfast.catalog.rules import Row, price_in_minor_units, refuse_unpayable, start_in_days
+from holdfast.errors import ValidationFailed
 from holdfast.money import MOST_IN_ONE_PAYMENT
 from holdfast.tenants.schemas import Currency, Part, TenantIn, TimeZone
 from holdfast.web.fields import CatalogId, Line, Lines, Moment, sensible_time
@@ -228,6 +229,12 @@ def item_rows(items: Sequence[ItemIn | ItemWritten], currency: str) -> list[Row]
 
 def _row(part: UnitIn | UnitWritten | ItemIn | ItemWritten, currency: str) -> dict[str, Any]:
     price = part.price if isinstance(part, (UnitIn, ItemIn)) else price_in_minor_units(part.price, currency)
+    try:
+        refuse_unpayable(price, currency)
+    except ValueError as problem:
+        raise ValidationFailed(
+            f"{getattr(part, 'label', None) or getattr(part, 'name', '')}: {problem}."
+        ) from None
     return {**part.model_dump(exclude={"plan"}), "price": price}
 
 

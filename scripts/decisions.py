@@ -1,7 +1,7 @@
 """Every situation that `decide` can meet, and its answers as a table of few rows.
 
 The table is a walk through the inputs in a fixed order: where an input makes no difference it is left out, and values that
-lead to the same answers share a row. What is printed is therefore what the code does, all 115,200 situations of it.
+lead to the same answers share a row. What is printed is therefore what the code does, all its situations.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ INPUTS: dict[str, tuple[Any, ...]] = {
     "funds": tuple(Funds),
     "recorded": tuple(Recorded),
     "status": STATUSES,
+    "free": YES_OR_NO,
     "matches": YES_OR_NO,
     "cancel_requested": YES_OR_NO,
     "at_stripe": tuple(AtStripe),
@@ -42,6 +43,7 @@ HEADINGS = {
     "funds": "this attempt's money",
     "recorded": "money recorded before",
     "status": "order",
+    "free": "costs nothing",
     "matches": "sum as agreed",
     "cancel_requested": "cancel asked for",
     "at_stripe": "at Stripe",
@@ -63,7 +65,7 @@ MEANINGS = {
     Step.STUCK_AMOUNT: "Another sum, currency or booking than agreed: record it; a person decides.",
     Step.STUCK_SEATS_GONE: "Paid in time, and the seats are gone through us: record it; a person decides.",
     Step.STUCK_AUTHORISED: "Authorised where a charge was expected: a person decides.",
-    Step.RECORD: "A person is deciding already: only write the money down.",
+    Step.RECORD: "Only write the money down: its row was lost, or a person is deciding already.",
     Step.LAPSE: "The hold is over and nobody can pay any more: release the seats.",
     Step.CANCEL: "Cancelled, and nobody can pay any more: release the seats.",
 }

@@ -184,7 +184,8 @@ async def test_f21_f22_another_sum_or_currency_is_for_a_person(stage: Stage, oth
     placed = await stage.book()
     if "price" in other:
         await stage.execute(
-            """WITH line AS (UPDATE order_lines SET unit_amount = 8499, amount = 16998), attempt AS (UPDATE attempts SET amount = 16998)
+            """WITH line AS (UPDATE order_lines SET unit_amount = 8499, amount = 16998),
+                    attempt AS (UPDATE attempts SET amount = 16998)
                UPDATE orders SET amount = 16998"""
         )
     else:

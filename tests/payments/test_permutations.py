@@ -6,7 +6,7 @@ F45, F46, F48, F61, F62, F63, F64.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import pytest
@@ -113,7 +113,7 @@ STORIES: list[Play] = [
 
 
 @pytest.fixture(params=STORIES, ids=lambda play: play.__name__)
-async def story(request: pytest.FixtureRequest, stage: Stage) -> AsyncIterator[Story]:
+async def story(request: pytest.FixtureRequest, stage: Stage) -> Story:
     placed = await stage.book()
     assert placed.checkout_session_id is not None
     await request.param(stage, placed.checkout_session_id)
@@ -121,7 +121,7 @@ async def story(request: pytest.FixtureRequest, stage: Stage) -> AsyncIterator[S
     events = [from_event(event) for event in await stage.events()]
     known = [one for one in events if one.objects]
     fetched = await fetch(stage.system, attempt["attempt_id"])
-    yield Story(stage.system, placed.order_id, attempt["attempt_id"], known, fetched)
+    return Story(stage.system, placed.order_id, attempt["attempt_id"], known, fetched)
 
 
 @given(picks=st.lists(st.integers(0, 50), max_size=12))

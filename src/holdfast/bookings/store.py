@@ -110,9 +110,12 @@ async def take_seats(conn: Connection, unit_id: int, seats: int) -> bool:
 async def insert_claim(
     conn: Connection, booking_id: str, unit_id: int, seats: int, guests: int, released_at: datetime | None
 ) -> None:
+    """Takes up again a claim that the booking had let go."""
     await conn.execute(
         """INSERT INTO claims (booking_id, unit_id, seats, guests, released_at)
-           VALUES (%(booking)s, %(unit)s, %(seats)s, %(guests)s, %(released)s)""",
+           VALUES (%(booking)s, %(unit)s, %(seats)s, %(guests)s, %(released)s)
+           ON CONFLICT (booking_id, unit_id)
+           DO UPDATE SET seats = excluded.seats, guests = excluded.guests, released_at = excluded.released_at""",
         {"booking": booking_id, "unit": unit_id, "seats": seats, "guests": guests, "released": released_at},
     )
 

@@ -15,8 +15,8 @@ HEAD = """# Errors
 Over HTTP every error is an RFC 9457 problem, `application/problem+json`: `type`, `title`, `status`, `detail` (a sentence for a
 person, without personal data) and `code`, a word that does not change. Some carry more: `sold_out` says in `free` what
 can still be had, `validation_failed` names the fields in `errors`, and `stripe_unavailable` while booking carries the hold that
-was kept (`order_id`, `booking_id`, `reference`, `token`, `booking_url`). Problems with `Retry-After` may be asked again
-after so many seconds, with the same `Idempotency-Key`.
+was kept (`order_id`, `booking_id`, `reference`, `token`, `booking_url`). Problems with a `Retry-After` header may be asked
+again after so many seconds, with the same `Idempotency-Key`.
 
 On the command line the same errors are one sentence, or with `--json` the same document, and an exit code.
 
@@ -39,12 +39,18 @@ def page() -> str:
     tree = next(part for part in text if "HoldfastError" in part)
     rows = [
         f"| {one.status} | `{one.code}` | {one.title} | {f'{one.retry_after} s' if one.retry_after else ''} | {one.exit_code} |"
-        for one in sorted(
-            {one.code: one for one in _all(HoldfastError)}.values(), key=lambda e: (e.status, e.code)
-        )
+        for one in _one_a_code()
     ]
     shown = "\n".join(line.removeprefix("    ") for line in tree.splitlines())
     return HEAD.format(tree=shown) + "\n".join(rows) + "\n"
+
+
+def _one_a_code() -> list[type[HoldfastError]]:
+    """Where several share a word, the one that the others refine."""
+    found: dict[str, type[HoldfastError]] = {}
+    for one in _all(HoldfastError):
+        found.setdefault(one.code, one)
+    return sorted(found.values(), key=lambda one: (one.status, one.code))
 
 
 def _all(error: type[HoldfastError]) -> Iterator[type[HoldfastError]]:

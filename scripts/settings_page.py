@@ -38,8 +38,8 @@ WHAT_FOR = {
     "twilio_from": "for SMS, which this version does not send yet",
     "twilio_api_base": "for SMS, which this version does not send yet",
     "default_region": "how a phone number without a country code is read when nothing nearer says it (recovery, diagnosis)",
-    "hold_minutes": "how long seats are held for somebody who is paying, 1 to 1440, where an event of [the catalogue](catalog.md) "
-    "does not say it itself",
+    "hold_minutes": "how long seats are held for somebody who is paying, 1 to 1440, where the [catalogue](catalog.md) "
+    "does not say it",
     "release_commit": "the commit that is deployed, for `/version`; not set: the HEAD of the checkout",
     "rate_limit_per_minute": "how many requests that change something one address may make in a minute; 0: any number. Each "
     "process counts for itself; loopback and webhooks are not counted",

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from holdfast.database.embedded import EmbeddedPostgres
-from tests.contract.shop import Shop
+from tests.contract.shop import Json, Shop
 from tests.demo.running import running_demo
 
 GROUP = pytest.mark.xdist_group("contract")  # one process runs them all: they share two demos
@@ -46,3 +46,9 @@ def shop(one_demo: Shop) -> Iterator[Shop]:
     """The first demo, with no faults before and after."""
     yield one_demo
     one_demo.no_faults()
+
+
+@pytest.fixture(scope="session")
+def room(one_demo: Shop) -> Json:
+    """An event for requests that are refused."""
+    return one_demo.event()

@@ -9,8 +9,19 @@ import pytest
 
 from tests.contract.shop import Json, Shop, at_once, guest, in_the_future, problem, until, wanted
 
-ADMIN_READS = ["/api/admin/bookings", "/api/admin/events", "/api/admin/keys", "/api/admin/promises", "/api/admin/tasks"]
-ADMIN_WRITES = ["/api/admin/sync-all-availability", "/api/admin/recover-booking", "/api/admin/events", "/api/admin/keys"]
+ADMIN_READS = [
+    "/api/admin/bookings",
+    "/api/admin/events",
+    "/api/admin/keys",
+    "/api/admin/promises",
+    "/api/admin/tasks",
+]
+ADMIN_WRITES = [
+    "/api/admin/sync-all-availability",
+    "/api/admin/recover-booking",
+    "/api/admin/events",
+    "/api/admin/keys",
+]
 
 
 @pytest.fixture(scope="session")
@@ -64,14 +75,24 @@ def test_a_foreign_tenants_key_sees_nothing(shop: Shop, other_tenant: str) -> No
     assert shop.get("/api/admin/bookings", key=other_tenant).json()["bookings"] == []
     cancel = f"/api/bookings/{booking['reference']}/cancel"
     problem(shop.post(cancel, {}, key=other_tenant), 404, "not_found")
-    problem(shop.post(f"/api/admin/bookings/{booking['reference']}/refund", {}, key=other_tenant), 404, "not_found")
+    problem(
+        shop.post(f"/api/admin/bookings/{booking['reference']}/refund", {}, key=other_tenant),
+        404,
+        "not_found",
+    )
     recover = {"sessionId": booking["checkout_session_id"]}
     problem(shop.post("/api/admin/recover-booking", recover, key=other_tenant), 404, "not_found")
-    patched = shop.ask("PATCH", f"/api/admin/events/{event['event_id']}", json={"title": "x"}, key=other_tenant)
+    patched = shop.ask(
+        "PATCH", f"/api/admin/events/{event['event_id']}", json={"title": "x"}, key=other_tenant
+    )
     problem(patched, 404, "not_found")
     synced = shop.post("/api/admin/sync-all-availability", key=other_tenant)
     assert (synced.status_code, synced.json()["checked"]) == (200, 0)
-    problem(shop.post("/api/admin/tenants", {"slug": "third", "name": "Third"}, key=other_tenant), 403, "forbidden")
+    problem(
+        shop.post("/api/admin/tenants", {"slug": "third", "name": "Third"}, key=other_tenant),
+        403,
+        "forbidden",
+    )
     assert shop.look(booking)["status"] == "confirmed"
 
 
@@ -83,7 +104,9 @@ def test_a_foreign_tenant_cannot_recover_money_of_this_one(shop: Shop, other_ten
         "metadata": {"eventId": str(event["event_id"]), "seats": "1"} | {"email": guest()["email"]},
     }
     session = shop.control("foreign-session", body).json()["id"]
-    problem(shop.post("/api/admin/recover-booking", {"sessionId": session}, key=other_tenant), 404, "not_found")
+    problem(
+        shop.post("/api/admin/recover-booking", {"sessionId": session}, key=other_tenant), 404, "not_found"
+    )
     mine = shop.post("/api/admin/recover-booking", {"sessionId": session}, key=shop.key()).json()
     assert mine["result"] == "recovered"
 
@@ -95,7 +118,7 @@ def creations(shop: Shop) -> list[tuple[str, Json, Json, str | None]]:
     """Path, body, another body, key."""
     event = shop.event()
     paid = shop.confirmed(shop.event())
-    new_event = {"title": "Once (demo)", "starts_at": in_the_future(days=3), "units": []}
+    new_event: Json = {"title": "Once (demo)", "starts_at": in_the_future(days=3)}
     new_event["units"] = [{"label": "A", "capacity": 2, "price": 100}]
     number = event["event_id"]
     return [
@@ -146,7 +169,9 @@ def test_at_once_with_one_key_makes_one_booking(shop: Shop) -> None:
     path, body = f"/api/events/{event['event_id']}/bookings", wanted(event, 2)
     headers = {"Idempotency-Key": f"at-once-{event['event_id']}"}
     answers = at_once(lambda _: shop.post(path, body, headers=headers), 12)
-    assert [answer.status_code for answer in answers] == [201] * 12, [a.text for a in answers if a.status_code != 201]
+    assert [answer.status_code for answer in answers] == [201] * 12, [
+        a.text for a in answers if a.status_code != 201
+    ]
     assert len({answer.text for answer in answers}) == 1
     assert shop.availability(event["event_id"])["held"] == 2
 

@@ -1,7 +1,8 @@
 """`Idempotency-Key`: the same request sent again does its work once and gets the first answer again.
 
-Same key and body: the first answer, word for word. Same key, other body: 409. The first still being worked on: 409 with
-Retry-After. Kept for 24 hours. A 5xx is no answer and is not kept.
+Same key and body: the first answer, word for word. Same key, other body: 409. The first still being worked on: its answer is
+waited for a few seconds, since who pressed twice wants the booking and no error; then 409 with Retry-After. Kept for 24 hours.
+A 5xx is no answer and is not kept.
 
 There are two kinds of work:
 
@@ -15,11 +16,12 @@ Answers are kept without the secrets in them (a booking's token, a new key); `re
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi import Request
 from pydantic_core import to_json
@@ -36,7 +38,11 @@ KEPT = timedelta(hours=24)
 LEASE = timedelta(seconds=60)  # longer than any request takes: Stripe's time-out is 8 s, tried twice
 LONGEST_KEY = 255
 IN_PROGRESS_RETRY_S = 2
+LOOK_AGAIN_S = 0.1
+LOOKS = 30  # so the first answer is waited for three seconds; no connection is held meanwhile
 JSON = "application/json"
+
+T = TypeVar("T")
 
 Secrets = dict[str, Any]
 Reveal = Callable[[dict[str, Any]], Secrets]
@@ -85,7 +91,7 @@ async def in_one_transaction(
 
     async def once(conn: Connection) -> Response:
         if not await store.take_key_for_itself(conn, key.lock):
-            raise _in_progress()
+            raise _InProgress
         before = await store.remembered(conn, key.scope, key.key, system.clock.now() - KEPT)
         if before is not None:
             return _again(key, before, None)
@@ -93,7 +99,7 @@ async def in_one_transaction(
         await _remember(conn, system, key, answer)
         return _response(answer)
 
-    return await system.database.run(once)
+    return await _waiting_for_the_first(lambda: system.database.run(once))
 
 
 async def resumable(
@@ -109,7 +115,9 @@ async def resumable(
     subject = system.ids.new(prefix)
     if key is None:
         return _response(await work(subject, False))
-    begun = await system.database.run(lambda conn: _begin(conn, system, key, subject))
+    begun = await _waiting_for_the_first(
+        lambda: system.database.run(lambda conn: _begin(conn, system, key, subject))
+    )
     if begun["answered"]:
         return _again(key, begun, reveal)
     try:
@@ -129,6 +137,15 @@ async def forget_old_answers(system: System, limit: int = 10_000) -> int:
     return await system.database.run(lambda conn: store.forget_answers(conn, before, limit))
 
 
+async def _waiting_for_the_first(attempt: Callable[[], Awaitable[T]]) -> T:
+    for _ in range(LOOKS):
+        try:
+            return await attempt()
+        except _InProgress:
+            await asyncio.sleep(LOOK_AGAIN_S)
+    return await attempt()
+
+
 async def _begin(conn: Connection, system: System, key: RequestKey, subject: str) -> dict[str, Any]:
     now = system.clock.now()
     mine = await store.begin_or_continue(
@@ -145,10 +162,10 @@ async def _begin(conn: Connection, system: System, key: RequestKey, subject: str
         return {**mine, "answered": False}
     before = await store.remembered(conn, key.scope, key.key, now - KEPT)
     if before is None:  # it was forgotten between the two statements
-        raise _in_progress()
+        raise _InProgress
     _refuse_other(key, before)
     if before["answer"] is None:
-        raise _in_progress()
+        raise _InProgress
     return {**before, "answered": True}
 
 
@@ -171,7 +188,7 @@ async def _remember(conn: Connection, system: System, key: RequestKey, answer: A
 def _again(key: RequestKey, before: dict[str, Any], reveal: Reveal | None) -> Response:
     _refuse_other(key, before)
     if before["answer"] is None:
-        raise _in_progress()
+        raise _InProgress
     body = json.loads(before["answer"])
     secrets = reveal(body) if reveal and before["status"] < 400 else {}
     return _response(Answer(before["status"], body, secrets), replayed=True)
@@ -184,10 +201,10 @@ def _refuse_other(key: RequestKey, before: dict[str, Any]) -> None:
         )
 
 
-def _in_progress() -> Conflict:
-    error = Conflict("The first request with this Idempotency-Key is still being worked on.")
-    error.retry_after = IN_PROGRESS_RETRY_S
-    return error
+class _InProgress(Conflict):
+    def __init__(self) -> None:
+        super().__init__("The first request with this Idempotency-Key is still being worked on.")
+        self.retry_after = IN_PROGRESS_RETRY_S
 
 
 def _response(answer: Answer, *, replayed: bool = False) -> Response:

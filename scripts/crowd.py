@@ -191,6 +191,14 @@ def demo_in(folder: Path) -> Demo:
     )
 
 
+async def refuse_without_answer(client: httpx.AsyncClient, demo: Demo) -> None:
+    """Later an answer may fail to come; at the start it means that the demo does not run."""
+    try:
+        await client.get(f"{demo.web}/healthz")
+    except httpx.TransportError:
+        raise SystemExit(f"Nothing answers at {demo.web}. Start the demo with `make demo`.") from None
+
+
 async def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--people", type=int, default=100, help="how many (100)")
@@ -200,7 +208,9 @@ async def main() -> int:
     parser.add_argument("--data", type=Path, default=Path(".holdfast"), help="the demo's folder (.holdfast)")
     wanted = parser.parse_args()
     async with httpx.AsyncClient(timeout=30, limits=httpx.Limits(max_connections=50)) as client:
-        crowd = Crowd(demo_in(wanted.data), client, wanted.event, wanted.card, wanted.kill)
+        demo = demo_in(wanted.data)
+        await refuse_without_answer(client, demo)
+        crowd = Crowd(demo, client, wanted.event, wanted.card, wanted.kill)
         return 0 if await crowd.run(wanted.people) else 1
 
 

@@ -46,7 +46,9 @@ WHAT_FOR = {
     "foreign_metadata_map": "what another system's metadata calls things, as JSON ([recovery](../guide/recovery.md))",
 }
 FOOT = """
-*secret* settings are printed hidden: of Stripe's the first eight characters, of others nothing. Before money is taken, set {needed}.
+*secret* settings are printed hidden: of Stripe's the first eight characters, of others nothing.
+
+Before money is taken, set {needed}.
 """
 
 

@@ -17,6 +17,8 @@ from holdfast.refunds import store as refunds
 from holdfast.system import System
 
 ENDED = frozenset({"cancelled", "declined", "expired"})
+# Stripe has taken the money for the bank; giving it back beside that would lose it twice (F49).
+DISPUTED = "The payment is disputed, so the bank decides about the money and nothing goes back from here."
 
 Row = dict[str, Any]
 
@@ -126,6 +128,8 @@ async def _cancel_hold(system: System, booking_id: str, result: CancelResult) ->
 
 async def _preview(conn: Connection, order: Row, now: datetime) -> RefundPreview:
     payment = await _kept_payment(conn, order["order_id"])
+    if payment is not None and await refunds.open_disputes(conn, payment["payment_id"]):
+        return RefundPreview(0, order["currency"], 0, DISPUTED)
     rows = await refunds.refunds_of_order(conn, order["order_id"])
     mine = [
         one

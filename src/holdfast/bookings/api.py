@@ -171,7 +171,7 @@ async def search_bookings(
 )
 async def get_staff_booking(which: str, system: TheSystem, key: BookingsKey) -> Response:
     booking = await _staffs_booking(system, key, which)
-    await settle_booking(system, booking["booking_id"], "page")
+    await settle_booking(system, booking["booking_id"], "operator")
     view = await system.database.read(
         lambda conn: views.staff_view(conn, key.tenant_id, booking["booking_id"])
     )
@@ -181,6 +181,7 @@ async def get_staff_booking(which: str, system: TheSystem, key: BookingsKey) -> 
 @router.post(
     "/api/admin/bookings/{which}/refund",
     status_code=201,
+    response_model=s.Refunding,
     responses=problems(401, 403, 404, 409, 422),
     summary="Give back all that is left, or an amount of it",
 )
@@ -221,6 +222,7 @@ async def kitchen(event_id: EventIdInPath, system: TheSystem, key: DoorKey) -> R
 
 @router.post(
     "/api/admin/sync-all-availability",
+    response_model=s.Synced,
     responses=problems(401, 403),
     summary="Set every count of taken seats right, and say by how much it was wrong",
 )

@@ -22,6 +22,7 @@ from holdfast.catalog.schemas import (
 )
 from holdfast.database.connection import Connection
 from holdfast.errors import Conflict, NotFound, ValidationFailed
+from holdfast.messages.store import enqueue_moved
 from holdfast.tenants import store as tenants
 from holdfast.web.problems import validation_problem
 
@@ -90,23 +91,21 @@ async def create_event(
     return event_id
 
 
-async def update_event(conn: Connection, tenant_id: int, event_id: int, patch: EventPatch) -> None:
+async def update_event(
+    conn: Connection, now: datetime, tenant_id: int, event_id: int, patch: EventPatch
+) -> None:
     """Changes what was named. `status: closed` ends the sale, `cancelled` says that it does not take place; what is booked
-    stays booked until somebody cancels it. Locks the event, then its units. Raises NotFound, Conflict, ValidationFailed."""
+    stays booked until somebody cancels it, and whoever has booked hears of a new time or place. Locks the event, then its
+    units. Raises NotFound, Conflict, ValidationFailed."""
     before = await _lock_own_event(conn, tenant_id, event_id)
     after = {**before, **patch.changes()}
     if after["ends_at"] is not None and after["ends_at"] <= after["starts_at"]:
         raise ValidationFailed("ends_at must be after starts_at.")
-    await store.update_event(conn, event_id, {**after, "version": next_version(before, after)})
+    await _write_event(conn, now, before, after)
     currency = before["currency"]
     await _write_parts(
         conn, tenant_id, event_id, unit_rows(patch.units, currency), item_rows(patch.menu, currency)
     )
-
-
-async def close_sales(conn: Connection, tenant_id: int, event_id: int) -> None:
-    """No new bookings; those that are there stay."""
-    await update_event(conn, tenant_id, event_id, EventPatch(status="closed"))
 
 
 async def _lock_own_event(conn: Connection, tenant_id: int, event_id: int) -> Row:
@@ -139,7 +138,7 @@ async def _load_event(
             await store.number_events_after(conn, written.id)
     else:
         event_id = before["offering_id"]
-        await _update_loaded(conn, before, row, written)
+        await _update_loaded(conn, now, before, row, written)
     units, items = unit_rows(written.units, row["currency"]), item_rows(written.menu, row["currency"])
     await _write_parts(conn, tenant["tenant_id"], event_id, units, items)
     return event_id, before is None
@@ -159,14 +158,24 @@ async def _find_event(
     return found
 
 
-async def _update_loaded(conn: Connection, before: Row, row: Row, written: EventWritten) -> None:
+async def _update_loaded(
+    conn: Connection, now: datetime, before: Row, row: Row, written: EventWritten
+) -> None:
     if row["currency"] != before["currency"] and await store.has_orders(conn, before["offering_id"]):
         raise Conflict(
             f"{before['title']} has orders in {before['currency']}; its currency cannot be changed any more."
         )
     if written.starts_in_days is not None:  # "in 35 days" was meant when it was first loaded
         row = {**row, "starts_at": before["starts_at"], "ends_at": before["ends_at"]}
-    await store.update_event(conn, before["offering_id"], {**row, "version": next_version(before, row)})
+    await _write_event(conn, now, before, row)
+
+
+async def _write_event(conn: Connection, now: datetime, before: Row, after: Row) -> None:
+    """A new version is news for everybody who has booked; the caller tells `work:messages` after the commit."""
+    version = next_version(before, after)
+    await store.update_event(conn, before["offering_id"], {**after, "version": version})
+    if version > before["version"]:
+        await enqueue_moved(conn, before["offering_id"], version, now)
 
 
 async def _write_parts(

@@ -137,11 +137,11 @@ async def change_event(
     event_id: EventIdInPath, patch: EventPatch, system: TheSystem, key: AdminKey
 ) -> Response:
     async def work(conn: Connection) -> dict[str, Any]:
-        await actions.update_event(conn, key.tenant_id, event_id, patch)
+        await actions.update_event(conn, system.clock.now(), key.tenant_id, event_id, patch)
         return await views.staff_event(conn, key.tenant_id, event_id)
 
     changed = await system.database.run(work)
-    system.signals.tell(f"availability:{event_id}")
+    system.signals.tell(f"availability:{event_id}", "work:messages")
     return json_response(changed)
 
 

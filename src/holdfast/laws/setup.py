@@ -160,7 +160,7 @@ def audit_endpoints(
 def _faults(endpoint: dict[str, Any], livemode: bool) -> Iterable[Check]:
     name, enabled = endpoint.get("id"), set(endpoint.get("enabled_events") or [])
     if endpoint.get("status") != "enabled":
-        step = "Enable it, then run `holdfast reconcile`: what was missed in between is found by asking."
+        step = "Enable it, then send what was missed again from Stripe's dashboard; open attempts are asked about meanwhile."
         yield Check(
             "webhook_endpoint",
             State.WRONG,

@@ -273,3 +273,25 @@ async def tries_of(conn: Connection, message_id: str) -> list[dict[str, Any]]:
         (message_id,),
     )
     return await found.fetchall()
+
+
+async def enqueue_moved(conn: Connection, offering_id: int, version: int, now: datetime) -> int:
+    """Tells everybody who holds a confirmed booking of an event that its time or place has changed, in the transaction of the
+    change, once per version (F43). Says how many."""
+    cursor = await conn.execute(
+        """INSERT INTO messages (message_id, tenant_id, booking_id, customer_id, kind, channel, recipient, unique_key, cause,
+                                 status, try_at, created_at)
+           SELECT 'msg_' || substr(md5(b.booking_id || %(key)s), 1, 26), b.tenant_id, b.booking_id, o.customer_id,
+                  'booking_moved', 'email', b.contact_email, %(key)s, 'event moved', 'queued', %(now)s, %(now)s
+             FROM bookings b JOIN orders o USING (order_id)
+            WHERE b.offering_id = %(id)s AND b.status = 'confirmed' AND b.contact_email IS NOT NULL
+              AND o.offering_version < %(version)s
+           ON CONFLICT (booking_id, unique_key, channel) WHERE booking_id IS NOT NULL DO NOTHING""",
+        {"id": offering_id, "version": version, "key": moved_key(version), "now": now},
+    )
+    return cursor.rowcount
+
+
+def moved_key(version: int) -> str:
+    """The unique key of the news that an event is now of this version."""
+    return f"booking_moved:{version}"

@@ -122,6 +122,9 @@ async def _confirm(case: Case, why: str) -> str:
     await bookings.mark_confirmed(case.conn, case.order["booking_id"], case.now)
     await bookings.move_order(case.conn, case.order["order_id"], "confirmed")
     await _message(case, "booking_confirmed")
+    if case.order["current_version"] > case.order["offering_version"]:
+        # Moved while it was being paid (F43): the price stands, and the guest is told and may cancel.
+        await _message(case, "booking_moved", messages.moved_key(case.order["current_version"]))
     await _tell(case, "confirmed", why=why, found_by=case.found_by, payment=payment_id)
     case.subjects.append(f"availability:{case.order['offering_id']}")
     return "confirmed"

@@ -25,7 +25,8 @@ async def lock_order(conn: Connection, order_id: str) -> Row | None:
     return await _one(
         conn,
         """SELECT o.*, b.booking_id, b.reference, b.contact_name, b.contact_email, b.contact_phone, b.seats, b.expires_at,
-                  b.hold_limit, b.confirmed_at, f.title, f.hold_minutes, f.starts_at
+                  b.hold_limit, b.confirmed_at, f.title, f.hold_minutes, f.starts_at,
+                  f.version AS current_version
              FROM orders o
              JOIN bookings b USING (order_id)
              JOIN offerings f ON f.offering_id = o.offering_id

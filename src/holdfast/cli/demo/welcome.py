@@ -22,7 +22,7 @@ def show_welcome(demo: dict[str, Any]) -> None:
         ("Staff", f"{web}/staff"),
         ("Staff's key", demo["keys"].get("admin", "")),
         ("Mailbox", demo["mailbox"]),
-        ("Stripe's books", f"{sandbox}/control/ledger"),
+        ("Stripe's books", f"{sandbox}/"),
         ("API", f"{web}/docs"),
         ("Processes", "  ".join(f"{name} {pid}" for name, pid in demo["pids"].items())),
     ):

@@ -143,3 +143,26 @@ class Kitchen(BaseModel):
 
 class StaffBookings(BaseModel):
     bookings: list[dict[str, Any]]
+
+
+class Refunding(BaseModel):
+    """A refund that is under way; what became of it is among the booking's refunds."""
+
+    refund_id: str
+    order_id: str
+    amount: int = Field(description="In minor units")
+    currency: str
+    reason: str
+
+
+class Correction(BaseModel):
+    unit_id: int
+    label: str
+    before: int
+    after: int
+
+
+class Synced(BaseModel):
+    checked: int
+    corrected: int
+    corrections: list[Correction]

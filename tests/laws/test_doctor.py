@@ -11,7 +11,7 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from holdfast.errors import NotFound
+from holdfast.errors import ValidationFailed
 from holdfast.inbox.rules import NEEDED_TYPES
 from holdfast.laws.check import check_all
 from holdfast.laws.doctor import doctor
@@ -125,7 +125,7 @@ async def test_the_doctor_asks_what_it_is_told_and_knows_what_it_does_not(
     assert report.laws[0].next_step == "`holdfast doctor --fix unit_count_is_true` mends it."
     mended = await doctor(system, fix=True, only=[law.name])
     assert mended.ok
-    with pytest.raises(NotFound):
+    with pytest.raises(ValidationFailed):
         await doctor(system, only=["no_such_law"])
 
 

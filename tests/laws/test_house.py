@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import holdfast.laws
-from holdfast.errors import NotFound
+from holdfast.errors import ValidationFailed
 from holdfast.laws.docs import PAGE, laws_page
 from holdfast.laws.law import SECTIONS, Law, Severity
 from holdfast.laws.registry import LAW_NAME, all_laws, law_named, read_law
@@ -79,5 +79,5 @@ def test_what_a_law_lacks_is_named() -> None:
 
 def test_a_law_that_is_not_there_is_an_error_that_names_those_that_are() -> None:
     assert law_named("tenant_is_one").name == "tenant_is_one"
-    with pytest.raises(NotFound, match="tenant_is_one"):
+    with pytest.raises(ValidationFailed, match="tenant_is_one"):
         law_named("tenant_is_two")

@@ -64,7 +64,10 @@ async def _cancel(system: System, conn: Connection, booking_id: str, actor: str)
     if order is None:
         raise NotFound("There is no such booking.")
     if order["status"] in ENDED:
-        return CancelResult(order["status"], 0, order["currency"], "It was over already.")
+        # Who asks again because the first answer was lost must not read that nothing goes back.
+        rows = await refunds.refunds_of_order(conn, order["order_id"])
+        back = sum(one["amount"] for one in rows if one["status"] != "failed")
+        return CancelResult(order["status"], back, order["currency"], "It was over already.")
     if order["status"] == "pending":
         await store.mark_cancel_requested(conn, order["order_id"], now)
         return CancelResult("pending", 0, order["currency"], "Nothing was paid.")

@@ -61,7 +61,13 @@ async def create_booking_record(system: System, order_id: str, actor: str = "ope
 async def fix_missing_booking_records(
     system: System, order_id: str | None = None, actor: str = "operator"
 ) -> FixReport:
-    """ensure_booking_record for every live order, or for one; running it again changes nothing."""
+    """ensure_booking_record for every live order, or for one; running it again changes nothing. Raises NotFound for an
+    order that is not there."""
+    if (
+        order_id is not None
+        and await system.database.read(lambda conn: record_store.order_facts(conn, order_id)) is None
+    ):
+        raise NotFound("There is no such order.")
     counted = await system.database.read(lambda conn: record_store.count_orders(conn, order_id))
     missing = await system.database.read(lambda conn: record_store.orders_without_booking(conn, order_id))
     fixed: list[str] = []

@@ -86,7 +86,7 @@ class DoctorReport:
 
 async def doctor(system: System, fix: bool = False, only: list[str] | None = None) -> DoctorReport:
     """Checks the laws named (all without a name, and then the set-up too) and with `fix` repairs what may be repaired, as
-    `operator`. Raises NotFound for a law that is not there; DatabaseUnavailable."""
+    `operator`. Raises ValidationFailed for a law that is not there; DatabaseUnavailable."""
     laws = [law_named(name) for name in only] if only else all_laws()
     findings = {finding.law.name: finding for finding in await check_all(system, laws)}
     repaired: dict[str, Repaired] = {}

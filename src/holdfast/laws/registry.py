@@ -10,7 +10,7 @@ from functools import cache
 from types import ModuleType
 
 import holdfast.laws
-from holdfast.errors import NotFound
+from holdfast.errors import ValidationFailed
 from holdfast.laws.law import SECTIONS, Law, Severity
 
 # A law's file is named by a sentence, <subject>_<claim>: three words or more. The others are the machinery and the edges, as in
@@ -35,11 +35,13 @@ def all_laws() -> list[Law]:
 
 
 def law_named(name: str) -> Law:
-    """Raises NotFound with the names that are nearest in spelling."""
+    """Raises ValidationFailed with all the names: they are words of the command line, so a wrong one is misuse."""
     for law in _laws():
         if law.name == name:
             return law
-    raise NotFound(f"There is no law {name!r}. The laws are: {', '.join(law.name for law in _laws())}.")
+    raise ValidationFailed(
+        f"There is no law {name!r}. The laws are: {', '.join(law.name for law in _laws())}."
+    )
 
 
 def read_law(module: ModuleType) -> Law:

@@ -141,7 +141,7 @@ def test_asking_once_is_enough() -> None:
 def test_the_table_in_the_docs_says_what_the_code_does() -> None:
     """Every situation fits exactly one row of it, and the row says its step."""
     table = decisions.rows()
-    for situation, step in ALL[::197]:
+    for situation, step in ALL[::797]:
         fitting = [said for path, said in table if all(fits(situation, *cell) for cell in path.items())]
         assert fitting == [step], situation
 

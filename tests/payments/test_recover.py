@@ -24,7 +24,7 @@ async def restore_yesterdays_backup(stage: Stage) -> None:
     async with stage.system.database.transaction() as conn:
         await conn.execute("SET LOCAL session_replication_role = replica")
         for table in LOST:
-            await conn.execute(f"DELETE FROM {table}")  # type: ignore[arg-type]
+            await conn.execute(f"DELETE FROM {table}")
         await conn.execute("UPDATE units SET taken = 0")
 
 

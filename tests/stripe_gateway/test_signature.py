@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import stripe
 import pytest
+import stripe
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -51,7 +51,8 @@ def test_no_header_raises_anything_else(header: str | None) -> None:
 
 
 @pytest.mark.parametrize(
-    "header", ["", "t=1", "v1=a", "t=x,v1=a", "t=1,t=2,v1=a", "t=-5,v1=a", f"t={'9' * 13},v1=a", "t=\uff11,v1=a"]
+    "header",
+    ["", "t=1", "v1=a", "t=x,v1=a", "t=1,t=2,v1=a", "t=-5,v1=a", f"t={'9' * 13},v1=a", "t=\uff11,v1=a"],
 )
 def test_a_malformed_header_says_so(header: str) -> None:
     with pytest.raises(SignatureRefused):

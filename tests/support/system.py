@@ -198,7 +198,7 @@ class Stage:
 
     async def rows(self, query: str, *parameters: Any) -> list[Row]:
         async with self.system.database.transaction() as conn:
-            return await (await conn.execute(query, parameters)).fetchall()  # type: ignore[arg-type]
+            return await (await conn.execute(query, parameters)).fetchall()
 
     async def row(self, query: str, *parameters: Any) -> Row:
         [only] = await self.rows(query, *parameters)
@@ -206,7 +206,7 @@ class Stage:
 
     async def execute(self, query: str, *parameters: Any) -> None:
         async with self.system.database.transaction() as conn:
-            await conn.execute(query, parameters)  # type: ignore[arg-type]
+            await conn.execute(query, parameters)
 
     async def status(self, placed: Placed) -> str:
         found = await self.row("SELECT status FROM bookings WHERE booking_id = %s", placed.booking_id)
@@ -281,8 +281,7 @@ async def order_state(conn: Connection, order_id: str) -> Row:
                         WHERE b.order_id = %s ORDER BY m.kind""",
     }
     return {
-        name: await (await conn.execute(query, (order_id,))).fetchall()  # type: ignore[arg-type]
-        for name, query in queries.items()
+        name: await (await conn.execute(query, (order_id,))).fetchall() for name, query in queries.items()
     }
 
 

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 
 from tests.contract.shop import Json, Shop, at_once, guest, problem, until, wanted
@@ -85,9 +86,6 @@ def test_only_our_signed_metadata_is_left(shop: Shop) -> None:
 
 def forget(shop: Shop, order_id: str, event_id: int) -> None:
     """As a restored backup of an hour ago: nothing of the order is there."""
-    shop.sql("SELECT 1")
-    import psycopg
-
     with psycopg.connect(shop.database_url, autocommit=True) as connection, connection.transaction():
         connection.execute("SET LOCAL session_replication_role = replica")
         bookings = "booking_id IN (SELECT booking_id FROM bookings WHERE order_id = %s)"

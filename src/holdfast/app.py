@@ -27,6 +27,9 @@ from holdfast.inbox.receive import Receiver
 from holdfast.laws import api as laws_api
 from holdfast.laws import staff_pages as laws_staff_pages
 from holdfast.laws.metrics import database_metrics
+from holdfast.lookup import api as lookup_api
+from holdfast.lookup import pages as lookup_pages
+from holdfast.lookup.rules import FROM_ONE_ADDRESS_A_MINUTE
 from holdfast.payments import api as payments_api
 from holdfast.settings import Settings, load_settings
 from holdfast.system import System, open_system
@@ -38,7 +41,7 @@ from holdfast.web import assets, docs, health
 from holdfast.web import staff_pages as sign_in_pages
 from holdfast.web.access_log import AccessLog
 from holdfast.web.deployments import deployment
-from holdfast.web.limits import RequestLimits
+from holdfast.web.limits import RateLimiter, RequestLimits
 from holdfast.web.live import LiveStreams
 from holdfast.web.measurements import Measurements
 from holdfast.web.openapi import describe
@@ -53,6 +56,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     catalog_api.router,
     bookings_api.router,
     payments_api.router,
+    lookup_api.router,
     tenants_api.router,
     tasks_api.router,
     laws_api.router,
@@ -61,6 +65,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     assets.router,
     catalog_pages.router,
     bookings_pages.router,
+    lookup_pages.router,
     sign_in_pages.router,
     catalog_staff_pages.router,
     bookings_staff_pages.router,
@@ -92,6 +97,7 @@ def create_app(system_settings: Settings, system: System | None = None) -> FastA
     app.state.database_metrics = database_metrics
     app.state.event_owners = EventOwners()
     app.state.shared_reads = SharedReads()
+    app.state.lookup_limiter = RateLimiter(FROM_ONE_ADDRESS_A_MINUTE)
     for router in ROUTERS:
         app.include_router(router)
     install_problem_handlers(app, problem_page)

@@ -104,6 +104,7 @@ WHY_MONEY_GOES_BACK = {
 MESSAGES: Mapping[str, str] = {
     "booking_confirmed": "Confirmation",
     "booking_cancelled": "Cancellation",
+    "booking_link": "Link to this booking, as you asked",
     "payment_failed": "About your payment",
     "money_returned": "Money returned",
     "booking_moved": "Change of time or place",

@@ -235,6 +235,7 @@ CREATE INDEX bookings_held ON bookings (offering_id) WHERE status IN ('pending',
 CREATE INDEX bookings_lapsing ON bookings (expires_at) WHERE status IN ('pending', 'requested');
 CREATE INDEX bookings_by_offering ON bookings (tenant_id, offering_id, created_at);
 CREATE INDEX bookings_by_email ON bookings (tenant_id, contact_email);
+CREATE INDEX bookings_by_phone ON bookings (tenant_id, contact_phone) WHERE contact_phone IS NOT NULL;
 
 -- Which units, and how many seats of each. A claim counts in units.taken until it is released.
 CREATE TABLE claims (
@@ -443,6 +444,27 @@ CREATE TABLE tasks (
     done_by     text
 );
 CREATE UNIQUE INDEX one_open_task ON tasks (kind, subject) WHERE done_at IS NULL;
+
+-- "I paid, where is my booking?": asked by anybody, answered by e-mail to the address on record. The worker does the looking, so
+-- that the answer to the question takes as long and says as much whether something is found or not. `contact` is forgotten when
+-- it is answered; `contact_hash` (keyed) counts the questions of an hour.
+CREATE TABLE lookups (
+    lookup_id     text PRIMARY KEY,
+    tenant_id     bigint REFERENCES tenants,                                   -- unset: wherever the contact has booked
+    contact       text,                                                        -- an e-mail address, or a number in E.164
+    contact_hash  bytea NOT NULL CHECK (length(contact_hash) = 32),
+    proof         jsonb NOT NULL,                                              -- {"amount"} minor units, {"paid"} as typed, {"card_last4"}
+    created_at    timestamptz NOT NULL,
+    tries         integer NOT NULL DEFAULT 0,
+    try_at        timestamptz,
+    error         text,
+    done_at       timestamptz,
+    outcome       text CHECK (outcome IN ('sent', 'nothing', 'unanswered')),
+    CHECK ((done_at IS NULL) = (outcome IS NULL)),
+    CHECK (done_at IS NOT NULL OR (contact IS NOT NULL AND try_at IS NOT NULL))
+);
+CREATE INDEX lookups_due ON lookups (try_at) WHERE done_at IS NULL;
+CREATE INDEX lookups_by_contact ON lookups (contact_hash, created_at);
 
 -- Answers to requests that carried an Idempotency-Key. `answer` is null while the first one is still being worked on.
 CREATE TABLE idempotency_keys (

@@ -30,6 +30,7 @@ NAMES = {
     "booking_confirmed": "confirmation",
     "booking_moved": "news of the change",
     "booking_cancelled": "cancellation",
+    "booking_link": "link that was asked for",
     "payment_failed": "notice of the failed payment",
     "money_returned": "notice of the money returned",
 }

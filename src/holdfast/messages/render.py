@@ -5,6 +5,7 @@ Kinds and what their `params` may hold (all optional):
     booking_cancelled   refund_amount, currency: what is refunded, 0: nothing; unset: what the order's refunds
     say payment_failed      (whether the seats are still held is read from the booking) money_returned
     amount, currency, why: "late", "surplus" or "cancelled"
+    booking_link        nothing (asked for on "I paid, where is my booking?"; how it stands is the booking's own)
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ SUBJECTS = {
     "booking_confirmed": "Your booking is confirmed: {title} ({reference})",
     "booking_moved": "New date or place: {title} ({reference})",
     "booking_cancelled": "Your booking is cancelled: {title} ({reference})",
+    "booking_link": "The link to your booking: {title} ({reference})",
     "payment_failed": "Your payment did not go through: {title} ({reference})",
     "money_returned": "We are sending money back to you ({reference})",
 }

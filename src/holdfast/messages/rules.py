@@ -36,7 +36,14 @@ class Verdict(StrEnum):
 
 
 KINDS = frozenset(
-    {"booking_confirmed", "booking_cancelled", "booking_moved", "payment_failed", "money_returned"}
+    {
+        "booking_confirmed",
+        "booking_cancelled",
+        "booking_link",
+        "booking_moved",
+        "payment_failed",
+        "money_returned",
+    }
 )
 OVER = frozenset({"cancelled", "declined", "expired"})
 SURE = frozenset({"confirmed", "in_progress", "completed", "no_show"})

@@ -66,7 +66,7 @@ async def apply(
 
     await _keep_hold_after_decline(case)
     situation = await _situation(case, attempts, known)
-    step = decide(situation)
+    step = _sure(decide(situation), money)
     if step is not Step.ASK:
         status = await steps.perform(case, step)
         payments = await _return_strays(case, known, status)
@@ -75,10 +75,16 @@ async def apply(
         await take_over_disputes(system, conn, now, order, payments, known)
     else:
         status = order["status"]
-    await _save(case, known, situation.others_open)
+    await _save(case, known, attempts)
     if step is not Step.NOTHING:
         case.subjects.append(f"booking:{order['booking_id']}")
     return Settled(order["order_id"], order["booking_id"], status, step, money.funds, tuple(case.subjects))
+
+
+def _sure(step: Step, money: Money) -> Step:
+    """Money is written down by its intent's id: a session that does not name its own yet is fetched first (F20)."""
+    nameless = money.funds is Funds.PAID and money.amount and money.payment_intent_id is None
+    return Step.ASK if nameless and step is not Step.NOTHING else step
 
 
 async def apply_lapse(system: System, conn: Connection, order_id: str) -> Settled:
@@ -100,10 +106,8 @@ async def apply_lapse(system: System, conn: Connection, order_id: str) -> Settle
 
 
 def _may_still_pay(attempt: dict[str, Any]) -> bool:
-    """Open, or completed by a slow method whose money is still under way."""
-    return attempt["status"] in {"planned", "open"} or (
-        attempt["status"] == "complete" and attempt["ask_at"] is not None
-    )
+    """Open, or completed by a slow method whose money is still under way: what can still move is asked about."""
+    return attempt["ask_at"] is not None
 
 
 async def _situation(case: Case, attempts: list[dict[str, Any]], known: Evidence) -> Situation:
@@ -121,9 +125,7 @@ async def _situation(case: Case, attempts: list[dict[str, Any]], known: Evidence
         charged_in_time=_in_time(money, order["expires_at"]),
         hold_over=order["expires_at"] is not None and order["expires_at"] <= case.now,
         cancel_requested=order["cancel_requested_at"] is not None,
-        others_open=any(
-            one["attempt_id"] != mine and one["status"] in {"planned", "open"} for one in attempts
-        ),
+        others_open=any(one["attempt_id"] != mine and _may_still_pay(one) for one in attempts),
         free=order["amount"] == 0,
     )
 
@@ -206,10 +208,11 @@ async def _enrich(conn: Connection, payments: list[dict[str, Any]], money: Money
             await store.enrich_payment(conn, payment["payment_id"], steps.charge_columns(money))
 
 
-async def _save(case: Case, known: Evidence, others_open: bool) -> None:
+async def _save(case: Case, known: Evidence, attempts: list[dict[str, Any]]) -> None:
     attempt, money = case.attempt, case.money
     assert attempt is not None
-    status = _attempt_status(attempt, money, others_open)
+    other_open = any(one is not attempt and one["status"] in {"planned", "open"} for one in attempts)
+    status = _attempt_status(attempt, money, other_open)
     open_still = status in {"planned", "open"}
     sessions = sorted(known.of("session"))
     await store.save_evidence(
@@ -224,14 +227,16 @@ async def _save(case: Case, known: Evidence, others_open: bool) -> None:
     )
 
 
-def _attempt_status(attempt: dict[str, Any], money: Money, others_open: bool) -> str:
+def _attempt_status(attempt: dict[str, Any], money: Money, other_open: bool) -> str:
     match money.at_stripe:
         case AtStripe.COMPLETE:
             return "complete"
         case AtStripe.CLOSED:
             return "expired"
-        case AtStripe.OPEN if others_open:
-            return str(attempt["status"])  # a second session of one attempt: the first one is asked about
+        case AtStripe.OPEN if other_open:
+            return str(
+                attempt["status"]
+            )  # one too many: it is asked about and closed (checkout.should_close)
         case AtStripe.OPEN:
             return "open"
         case AtStripe.UNKNOWN:
@@ -245,6 +250,8 @@ def _ask_at(case: Case, status: str) -> datetime | None:
     if status in {"planned", "open"}:
         made = status == "open"
         return next_question(attempt["created_at"], case.now, case.order["expires_at"], made_at_stripe=made)
+    if money.at_stripe is AtStripe.OPEN:
+        return next_question(attempt["created_at"], case.now, None)
     if status == "complete" and (
         money.funds is Funds.AWAITING or (money.funds is Funds.PAID and money.charge_id is None)
     ):

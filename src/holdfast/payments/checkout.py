@@ -15,8 +15,9 @@ from holdfast.clock import from_unix
 from holdfast.errors import NotFound, StripeFailed, StripeRefused
 from holdfast.ids import booking_token
 from holdfast.payments import store
-from holdfast.payments.rules import next_question
+from holdfast.payments.rules import AtStripe, at_stripe, next_question
 from holdfast.payments.snapshot import Snapshot, SnapshotClaim, SnapshotLine, pack
+from holdfast.stripe_gateway.evidence import Evidence
 from holdfast.system import System
 
 Row = dict[str, Any]
@@ -60,11 +61,13 @@ async def _close_absent(system: System, attempt_id: str, now: datetime) -> None:
 
 
 async def should_close(system: System, attempt_id: str) -> bool:
-    """Whether its hold is over or was cancelled while it can still be paid."""
+    """Whether it can still be paid and must not be: its hold is over or was cancelled, or it is one too many (F31)."""
     now = system.clock.now()
     row = await system.database.read(lambda conn: store.closing(conn, attempt_id))
-    if row is None or row["attempt_status"] not in {"planned", "open"}:
+    if row is None:
         return False
+    if row["attempt_status"] not in {"planned", "open"}:
+        return at_stripe(Evidence(row["evidence"])) is AtStripe.OPEN
     waiting = row["order_status"] in {"pending", "requested"}
     over = row["expires_at"] is not None and row["expires_at"] <= now
     # Also what is open for an order that needs no money any more: it must not be paid.

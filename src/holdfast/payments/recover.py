@@ -12,7 +12,7 @@ An order is rebuilt as a hold that has lapsed, in the transaction that settles i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import psycopg
@@ -24,7 +24,7 @@ from holdfast.payments.apply import Settled, apply
 from holdfast.payments.find import find_attempt
 from holdfast.payments.foreign import read_map, read_order
 from holdfast.payments.rules import Funds, Step, read_money
-from holdfast.payments.settle import look_at, with_returns
+from holdfast.payments.settle import look_at, settle, with_returns
 from holdfast.payments.snapshot import unpack
 from holdfast.stripe_gateway.evidence import Evidence, from_objects
 from holdfast.stripe_gateway.references import References, references
@@ -56,7 +56,7 @@ async def recover(
     named = references(subject)
     attempt_id = await _find(system, named)
     if attempt_id is not None:
-        return await _settle_known(system, attempt_id, tenant_id)
+        return await _settle_known(system, attempt_id, subject, tenant_id)
     evidence = await with_returns(system, from_objects(subject))
     _refuse_unpaid(evidence)
     order = await _plan(system, subject, actor)
@@ -102,11 +102,15 @@ async def _find(system: System, named: References) -> str | None:
     return await system.database.read(lambda conn: find_attempt(conn, system.ids, system.clock.now(), named))
 
 
-async def _settle_known(system: System, attempt_id: str, tenant_id: int | None) -> Recovered:
+async def _settle_known(system: System, attempt_id: str, subject: Row, tenant_id: int | None) -> Recovered:
+    """With the object itself as evidence: the attempt need not know yet that it is its own."""
     before = await system.database.read(lambda conn: _state(conn, attempt_id))
     if tenant_id not in {None, before["tenant_id"]}:
         raise NotFound(NOT_YOURS)
+    first = await settle(system, attempt_id, evidence=from_objects(subject), found_by="operator")
     settled = await look_at(system, attempt_id, "operator")
+    if settled.step is Step.NOTHING:
+        settled = replace(settled, step=first.step)
     after = await system.database.read(lambda conn: _state(conn, attempt_id))
     if settled.funds is not Funds.PAID and before["status"] not in LIVE and not before["paid"]:
         raise NotPaid(
@@ -196,7 +200,7 @@ async def _build(
             raise Conflict(
                 "This money was recovered by somebody else at this moment; run it again."
             ) from None
-        return await _settle_known(system, attempt_id, plan.tenant_id)
+        return await _settle_known(system, attempt_id, subject, plan.tenant_id)
     if settled.step is Step.ASK:
         settled = await look_at(system, await _must_find(system, subject), "operator")
         after = await system.database.read(lambda conn: bookings_state(conn, settled))

@@ -173,11 +173,11 @@ def read_money(evidence: Evidence, agreed_amount: int, agreed_currency: str) -> 
     created = only(charge, "created")
     return Money(
         funds=_funds(evidence),
-        at_stripe=_at_stripe(evidence),
+        at_stripe=at_stripe(evidence),
         matches=matches and bool(amounts),
         payment_intent_id=intent_id,
         charge_id=charge_id,
-        amount=max(amounts, default=None),
+        amount=_taken(evidence, intent_id, max(amounts, default=None)),
         currency=str(min(currencies)).upper() if currencies else None,
         charged_at=from_unix(created) if created else None,
         brand=only(charge, "brand"),
@@ -214,7 +214,8 @@ def _is_captured(charge: Mapping[str, Any]) -> bool:
     return charge.get("status") == "succeeded" and bool(charge.get("captured"))
 
 
-def _at_stripe(evidence: Evidence) -> AtStripe:
+def at_stripe(evidence: Evidence) -> AtStripe:
+    """Whether it can still be paid, as far as its objects tell."""
     sessions, intents = list(evidence.of("session").values()), list(evidence.of("intent").values())
     statuses = {s.get("status") for s in sessions}
     if "complete" in statuses or _funds(evidence) is Funds.PAID:
@@ -245,6 +246,14 @@ def _currencies(evidence: Evidence) -> set[str]:
     return {str(only(facts, "currency")) for facts in objects if only(facts, "currency")}
 
 
+def _taken(evidence: Evidence, intent_id: str | None, told: int | None) -> int | None:
+    """What was really taken (F29); before that is known, the sum that was told."""
+    intent = evidence.of("intent").get(intent_id or "", {})
+    if intent.get("status") == "succeeded" and intent.get("amount_received"):
+        return int(intent["amount_received"])
+    return told
+
+
 def _paying_charge(evidence: Evidence, intent_id: str | None) -> tuple[str | None, dict[str, Any]]:
     for id_, facts in evidence.of("charge").items():
         if facts.get("status") == "succeeded" and only(facts, "payment_intent") in {None, intent_id}:
@@ -253,11 +262,17 @@ def _paying_charge(evidence: Evidence, intent_id: str | None) -> tuple[str | Non
 
 
 def _intent_id(evidence: Evidence) -> str | None:
+    """The intent that took the money; while none has, the one that was told first. An attempt may have a second session (F10)."""
+    sessions, intents, charges = evidence.of("session"), evidence.of("intent"), evidence.of("charge")
     told = [
-        only(facts, "payment_intent")
-        for facts in (*evidence.of("session").values(), *evidence.of("charge").values())
+        *(s for s in sessions.values() if s.get("payment_status") == "paid"),
+        *({"payment_intent": [id_]} for id_, i in intents.items() if i.get("status") == "succeeded"),
+        *(c for c in charges.values() if _is_captured(c)),
+        *sessions.values(),
+        *charges.values(),
+        *({"payment_intent": [id_]} for id_ in intents),
     ]
-    return next((id_ for id_ in (*told, *evidence.of("intent")) if id_), None)
+    return next((id_ for id_ in (only(facts, "payment_intent") for facts in told) if id_), None)
 
 
 def _declined_at(intents: Mapping[str, Any]) -> datetime | None:
@@ -282,7 +297,9 @@ def next_question(
     times = [made_at + after for after in ASK_AFTER]
     if hold_ends is not None:
         times.append(hold_ends)
-    return min((moment for moment in times if moment > now), default=now + ASK_AGAIN)
+    if now >= made_at + ASK_AFTER[-1]:
+        times.append(now + ASK_AGAIN)  # a long hold is not left alone until its end
+    return min(moment for moment in times if moment > now)
 
 
 def hold_after_decline(expires_at: datetime, hold_limit: datetime | None, declined_at: datetime) -> datetime:

@@ -14,6 +14,8 @@ leave the building is a row by then.
 
 from __future__ import annotations
 
+from typing import Any
+
 from holdfast.errors import HoldfastError, NotFound, StripeRefused
 from holdfast.payments import checkout, steps, store
 from holdfast.payments.apply import Settled, apply, apply_lapse
@@ -56,7 +58,7 @@ async def close(system: System, attempt_id: str) -> Evidence:
     have paid, so it is read again (docs.stripe.com/api/checkout/sessions/expire)."""
     row = await system.database.read(lambda conn: store.attempt(conn, attempt_id))
     if row is None or row["session_id"] is None:
-        return NOTHING
+        return await fetch(system, attempt_id)
     try:
         return from_objects(await system.stripe.expire_checkout_session(row["session_id"]))
     except StripeRefused:
@@ -97,10 +99,16 @@ async def fetch(system: System, attempt_id: str) -> Evidence:
     if row["session_id"]:
         evidence = from_objects(await system.stripe.checkout_session(row["session_id"]))
     elif row["payment_intent_id"]:
-        evidence = from_objects(await system.stripe.payment_intent(row["payment_intent_id"]))
+        evidence = from_objects(*await _by_intent(system, row["payment_intent_id"]))
     else:
         return NOTHING
     return await with_returns(system, evidence, Evidence(row["evidence"]))
+
+
+async def _by_intent(system: System, intent_id: str) -> list[dict[str, Any]]:
+    """The intent, and the session that made it, if one did: only that can be closed."""
+    sessions = await system.stripe.checkout_sessions(payment_intent=intent_id)
+    return [await system.stripe.payment_intent(intent_id), *sessions]
 
 
 async def with_returns(system: System, evidence: Evidence, known: Evidence = NOTHING) -> Evidence:

@@ -21,7 +21,8 @@ async def _all(conn: Connection, query: Any, params: dict[str, Any]) -> list[Row
 
 
 async def lock_order(conn: Connection, order_id: str) -> Row | None:
-    """The order and its booking, the order's row locked: whoever moves an order on holds this lock."""
+    """The order and its booking, both rows locked: whoever moves an order on holds this lock. The booking's is locked for its
+    values: of a row that is not, who had to wait would read what it was before (READ COMMITTED)."""
     return await _one(
         conn,
         """SELECT o.*, b.booking_id, b.reference, b.contact_name, b.contact_email, b.contact_phone, b.seats, b.expires_at,
@@ -31,7 +32,7 @@ async def lock_order(conn: Connection, order_id: str) -> Row | None:
              JOIN bookings b USING (order_id)
              JOIN offerings f ON f.offering_id = o.offering_id
             WHERE o.order_id = %(id)s
-              FOR NO KEY UPDATE OF o""",
+              FOR NO KEY UPDATE OF o, b""",
         {"id": order_id},
     )
 
@@ -67,7 +68,7 @@ async def closing(conn: Connection, attempt_id: str) -> Row | None:
     """What decides whether an attempt has to be closed at Stripe."""
     return await _one(
         conn,
-        """SELECT a.status AS attempt_status, o.status AS order_status, o.cancel_requested_at, b.expires_at
+        """SELECT a.status AS attempt_status, a.evidence, o.status AS order_status, o.cancel_requested_at, b.expires_at
              FROM attempts a JOIN orders o USING (order_id) JOIN bookings b USING (order_id)
             WHERE attempt_id = %(id)s""",
         {"id": attempt_id},
@@ -289,9 +290,7 @@ async def lapsed_without_open_attempt(conn: Connection, now: datetime, limit: in
         conn,
         """SELECT order_id FROM bookings b
             WHERE status IN ('pending', 'requested') AND expires_at <= %(now)s
-              AND NOT EXISTS (SELECT FROM attempts a WHERE a.order_id = b.order_id AND a.status IN ('planned', 'open'))
-              AND NOT EXISTS (SELECT FROM attempts a
-                  WHERE a.order_id = b.order_id AND a.status = 'complete' AND a.ask_at IS NOT NULL)
+              AND NOT EXISTS (SELECT FROM attempts a WHERE a.order_id = b.order_id AND a.ask_at IS NOT NULL)
          ORDER BY expires_at LIMIT %(limit)s""",
         {"now": now, "limit": limit},
     )

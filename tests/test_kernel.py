@@ -66,8 +66,8 @@ def test_ids_are_unique_and_in_the_order_of_time(steps: list[int]) -> None:
     clock = ManualClock(START)
     ids = Ids(clock, random.Random(1).randbytes)
     made = []
-    for step in steps:
-        clock.advance(milliseconds=step + 1)
+    for pause in steps:
+        clock.advance(milliseconds=pause + 1)
         made.append(ids.new("ord"))
     assert made == sorted(set(made))
     assert all(re.fullmatch(r"ord_[0-9a-hjkmnp-tv-z]{26}", one) for one in made)

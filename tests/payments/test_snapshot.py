@@ -36,7 +36,7 @@ SNAPSHOTS = st.builds(
     phone=st.none() | TEXT,
     created=NUMBER,
     expires=NUMBER,
-    lines=st.lists(LINES, max_size=12).map(tuple),
+    lines=st.lists(LINES, max_size=5).map(tuple),
     claims=st.lists(st.builds(SnapshotClaim, NUMBER, NUMBER, NUMBER), max_size=12).map(tuple),
 )
 

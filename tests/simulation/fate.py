@@ -103,6 +103,12 @@ class WatchedDatabase(Database):
         if written:
             self._fate.reach(COMMITTED)
 
+    @asynccontextmanager
+    async def statement(self) -> AsyncIterator[Connection]:
+        """A transaction as any other, so that one can look whether it has written."""
+        async with self.transaction() as conn:
+            yield conn
+
     async def read(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         self._fate.check()
         return await self._real.read(work)

@@ -105,7 +105,7 @@ async def hold(system: System, request: HoldRequest) -> Placed:
     for _ in range(TRIES_OF_A_REFERENCE):
         wanted = _hold_row(system, request)
         try:
-            answer = await system.database.run(partial(store.take_hold, request=wanted, now=now))
+            answer = await system.database.run_statement(partial(store.take_hold, request=wanted, now=now))
         except psycopg.errors.UniqueViolation:
             continue  # two bookings drew the same reference
         if "refused" in answer:

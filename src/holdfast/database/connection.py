@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -19,6 +19,7 @@ from psycopg import AsyncConnection, errors
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+from holdfast.clock import monotonic
 from holdfast.errors import DatabaseUnavailable, SettingsWrong
 
 Connection = AsyncConnection[DictRow]
@@ -31,7 +32,9 @@ LOCK_TIMEOUT_MS = 10_000
 STATEMENT_TIMEOUT_MS = 60_000
 POOL_TIMEOUT_S = 5.0
 TRIES_OF_A_TRANSACTION = 5
+TRUSTED_S = 1.0  # a connection that was seen to work is not asked again for so long: asking is a round trip
 GIVEN_UP_BY_POSTGRES = (errors.DeadlockDetected, errors.SerializationFailure, errors.LockNotAvailable)
+AWAY_SENTENCE = "The database does not answer. Nothing was lost; try again in a moment."
 AWAY = (psycopg.OperationalError, PoolTimeout)
 
 
@@ -46,9 +49,9 @@ class Database:
             max_size=most_connections,
             open=False,
             timeout=POOL_TIMEOUT_S,
-            check=AsyncConnectionPool.check_connection,
+            check=_check,
             kwargs={"row_factory": dict_row, "options": connection_options()},
-            connection_class=cast(type[Connection], AsyncConnection),
+            connection_class=_TrustedConnection,
         )
 
     async def __aenter__(self) -> Database:
@@ -68,37 +71,69 @@ class Database:
         except GIVEN_UP_BY_POSTGRES:
             raise
         except AWAY as away:
-            raise DatabaseUnavailable(
-                "The database does not answer. Nothing was lost; try again in a moment."
-            ) from away
+            raise DatabaseUnavailable(AWAY_SENTENCE) from away
 
     async def run(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         """`work` in one transaction, again from the start when PostgreSQL gave it up (F66)."""
-        for attempt in range(TRIES_OF_A_TRANSACTION - 1):
-            try:
-                async with self.transaction() as conn:
-                    return await work(conn)
-            except GIVEN_UP_BY_POSTGRES:
-                await asyncio.sleep(0.02 * 2**attempt)
-        try:
-            async with self.transaction() as conn:
-                return await work(conn)
-        except GIVEN_UP_BY_POSTGRES as given_up:
-            raise DatabaseUnavailable("The database is too busy just now.") from given_up
+        return await _tried_again(self.transaction, work)
 
-    async def read(self, work: Callable[[Connection], Awaitable[T]]) -> T:
-        """Statements that only read, each its own snapshot, without the cost of a transaction's begin and commit."""
+    async def run_statement(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        """As `run`, for work that is one statement: it is its own transaction, one round trip where `run` needs three. Of
+        several statements each would be committed by itself, so there must not be a second one."""
+        return await _tried_again(self.statement, work)
+
+    @asynccontextmanager
+    async def statement(self) -> AsyncIterator[Connection]:
+        """A connection on which each statement is a transaction of its own."""
         try:
             async with self._pool.connection() as conn:
                 await conn.set_autocommit(True)
                 try:
-                    return await work(conn)
+                    yield conn
                 finally:
                     await conn.set_autocommit(False)
+        except GIVEN_UP_BY_POSTGRES:
+            raise
         except AWAY as away:
-            raise DatabaseUnavailable(
-                "The database does not answer. Nothing was lost; try again in a moment."
-            ) from away
+            raise DatabaseUnavailable(AWAY_SENTENCE) from away
+
+    async def read(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        """Statements that only read, each its own snapshot, without the cost of a transaction's begin and commit."""
+        try:
+            async with self.statement() as conn:
+                return await work(conn)
+        except GIVEN_UP_BY_POSTGRES as given_up:
+            raise DatabaseUnavailable(AWAY_SENTENCE) from given_up
+
+
+async def _tried_again(
+    opened: Callable[[], AbstractAsyncContextManager[Connection]], work: Callable[[Connection], Awaitable[T]]
+) -> T:
+    for attempt in range(TRIES_OF_A_TRANSACTION - 1):
+        try:
+            async with opened() as conn:
+                return await work(conn)
+        except GIVEN_UP_BY_POSTGRES:
+            await asyncio.sleep(0.02 * 2**attempt)
+    try:
+        async with opened() as conn:
+            return await work(conn)
+    except GIVEN_UP_BY_POSTGRES as given_up:
+        raise DatabaseUnavailable("The database is too busy just now.") from given_up
+
+
+class _TrustedConnection(AsyncConnection[DictRow]):
+    trusted_until = 0.0  # monotonic
+
+
+async def _check(conn: Connection) -> None:
+    """Whether a connection from the pool still works; not asked of one that was asked a moment ago. What breaks within
+    that moment is DatabaseUnavailable for whoever has it, and the pool drops it."""
+    assert isinstance(conn, _TrustedConnection)
+    if conn.trusted_until > monotonic():
+        return
+    await AsyncConnectionPool.check_connection(conn)
+    conn.trusted_until = monotonic() + TRUSTED_S
 
 
 def connection_options() -> str:

@@ -91,7 +91,7 @@ class Receiver:
     async def _store(self, batch: list[_Waiting]) -> None:
         first_of = {waiting.row["event_id"]: waiting for waiting in reversed(batch)}
         try:
-            async with self._system.database.transaction() as conn:
+            async with self._system.database.statement() as conn:
                 new = await store.insert_events(conn, [waiting.row for waiting in first_of.values()])
         except Exception as problem:
             for waiting in batch:

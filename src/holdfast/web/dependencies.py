@@ -45,7 +45,12 @@ def get_system(request: Request) -> System:
     return system
 
 
-TheSystem = Annotated[System, Depends(get_system)]
+async def _the_system(request: Request) -> System:
+    """Asynchronous, because FastAPI sends every other dependency to a thread and back: most of what a light request costs."""
+    return get_system(request)
+
+
+TheSystem = Annotated[System, Depends(_the_system)]
 
 
 def require_key(*scopes: str) -> Callable[..., Awaitable[ApiKey]]:

@@ -7,6 +7,11 @@ import sys
 
 import structlog
 
+# A traceback's variables hold keys and what guests have told us: only its places are logged.
+WITHOUT_VARIABLES = structlog.processors.ExceptionRenderer(
+    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+)
+
 
 def log_as_json() -> None:
     """Ours through structlog; what libraries say through logging, from warnings on, in the same shape."""
@@ -14,7 +19,7 @@ def log_as_json() -> None:
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.dict_tracebacks,
+        WITHOUT_VARIABLES,
     ]
     structlog.configure(
         processors=[*shared, structlog.processors.JSONRenderer()],

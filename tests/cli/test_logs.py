@@ -1,0 +1,32 @@
+"""What the long-running processes log can be read by a machine, and keeps secrets and guests to itself."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+PROGRAM = """
+import structlog
+from holdfast.cli.logs import log_as_json
+from holdfast.settings import Settings
+
+log_as_json()
+def fail(settings, guest):
+    raise ValueError("it broke")
+try:
+    fail(Settings(secret_key="very secret key", stripe_secret_key="sk_test_secret"), {"email": "guest@example.com"})
+except ValueError:
+    structlog.get_logger().exception("job_failed", job="a job")
+"""
+
+
+def test_an_exception_is_one_line_without_what_was_in_its_variables() -> None:
+    said = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True).stderr
+    [line] = said.splitlines()
+    entry = json.loads(line)
+    assert (entry["event"], entry["job"], entry["level"]) == ("job_failed", "a job", "error")
+    assert "it broke" in json.dumps(entry["exception"])
+    assert "fail" in json.dumps(entry["exception"])
+    for secret in ("very secret key", "sk_test_secret", "guest@example.com"):
+        assert secret not in line

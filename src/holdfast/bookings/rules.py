@@ -58,10 +58,11 @@ def refund_preview(
     refunded: int,
     currency: str,
 ) -> RefundPreview:
-    """Never more than is left of what was captured."""
+    """The tier's share of what has not gone back already: half of a booking that was given back is not cancelled again."""
     percent, why = refund_percent(tiers, starts_at, now)
-    amount = min(share(captured, percent, currency), captured - refunded)
-    return RefundPreview(max(amount, 0), currency, percent, why if captured else "Nothing was paid.")
+    left = max(captured - refunded, 0)
+    amount = min(share(left, percent, currency), left)
+    return RefundPreview(amount, currency, percent, why if captured else "Nothing was paid.")
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,10 @@ from holdfast.clock import from_unix
 from holdfast.database.connection import Connection
 from holdfast.errors import (
     Conflict,
+    HoldfastError,
     NotFound,
     RefundRefused,
+    SettingsWrong,
     StripeFailed,
     StripeRefused,
     StripeUnavailable,
@@ -27,6 +29,12 @@ from holdfast.tasks.actions import open_task
 LEASE = timedelta(seconds=60)
 KEY_LASTS = timedelta(hours=23)
 NO_REASON = "Stripe gave no reason"
+IN_ANOTHER_WAY = (
+    "A refund did not go through ({failure}): the guest still has to get the money, in another way."
+)
+DISPUTED = "the payment is disputed"
+# Paid back in any way beside a dispute that is lost, the money would be lost twice (F49).
+NOT_BESIDE_DISPUTE = "A refund was not made ({failure}): the bank decides about the money. If it decides for us, refund it then."
 
 Row = dict[str, Any]
 
@@ -81,16 +89,7 @@ async def _owe(system: System, conn: Connection, order: Row, amount: int | None,
         "created_at": now,
     }
     await store.insert_refund(conn, row)
-    await bookings.tell(
-        conn,
-        order["tenant_id"],
-        order["order_id"],
-        now,
-        actor,
-        "refund_owed",
-        amount=wanted,
-        currency=payment["currency"],
-    )
+    await _tell(conn, now, row, "refund_owed", actor, amount=wanted, currency=payment["currency"])
     return {**row, "status": "owed"}
 
 
@@ -103,8 +102,10 @@ def _refunded(refunds: list[Row], payment_id: str) -> int:
 async def ask_for(system: System, refund: Row) -> str:
     """Asks Stripe for one claimed refund, outside any transaction, under its row's id as idempotency key (F35). Says what
     became of it. After a crash or a time-out it is asked for again under the same key; past the key's life it is looked for
-    first (F34)."""
+    first (F34). Beside a dispute it is not asked for (F49)."""
     now = system.clock.now()
+    if await system.database.read(lambda conn: store.open_disputes(conn, refund["payment_id"])):
+        return await _give_up(system, refund, DISPUTED, NOT_BESIDE_DISPUTE)
     try:
         if now - refund["created_at"] > KEY_LASTS:
             made = await _made_already(system, refund)
@@ -113,16 +114,20 @@ async def ask_for(system: System, refund: Row) -> str:
             answer = await _create(system, refund)
     except StripeFailed as failed:
         return await _failed_at_stripe(system, refund, failed)
-    except StripeUnavailable as unknown:
-        async with system.database.transaction() as conn:
-            await store.try_again(
-                conn, refund["refund_id"], now + rules.pause(refund["tries"]), unknown.detail
-            )
-        return "unknown"
+    except (StripeUnavailable, NotFound, SettingsWrong) as unknown:
+        return await _put_off(system, refund, unknown)
     except StripeRefused as refused:
         return await _refused(system, refund, refused)
     await system.database.run(lambda conn: _record(system, conn, refund["refund_id"], answer))
     return str(answer.get("status"))
+
+
+async def _put_off(system: System, refund: Row, why: HoldfastError) -> str:
+    """It stays owed: a key that Stripe does not accept, or one of another account, is a setting that somebody will mend."""
+    again = system.clock.now() + rules.pause(refund["tries"])
+    async with system.database.transaction() as conn:
+        await store.try_again(conn, refund["refund_id"], again, why.detail)
+    return "unknown"
 
 
 async def _failed_at_stripe(system: System, refund: Row, failed: StripeFailed) -> str:
@@ -133,9 +138,7 @@ async def _failed_at_stripe(system: System, refund: Row, failed: StripeFailed) -
     try:
         made = await _made_already(system, refund)
     except StripeUnavailable:
-        async with system.database.transaction() as conn:
-            await store.try_again(conn, refund["refund_id"], again, failed.detail)
-        return "unknown"
+        return await _put_off(system, refund, failed)
     if made is not None:
         await system.database.run(lambda conn: _record(system, conn, refund["refund_id"], made))
         return str(made.get("status"))
@@ -165,27 +168,44 @@ async def _made_already(system: System, refund: Row) -> Row | None:
 
 async def _refused(system: System, refund: Row, refused: StripeRefused) -> str:
     """Stripe will not: it may have been done before, under a key that was forgotten; else a person has to look."""
-    made = await _made_already(system, refund)
+    try:
+        made = await _made_already(system, refund)
+    except (StripeUnavailable, NotFound, SettingsWrong) as unknown:
+        return await _put_off(system, refund, unknown)
     if made is not None:
         await system.database.run(lambda conn: _record(system, conn, refund["refund_id"], made))
         return str(made.get("status"))
-
-    async def fail(conn: Connection) -> None:
-        await _failed(system, conn, refund, None, refused.detail)
-
-    await system.database.run(fail)
-    return "failed"
+    disputed = refused.extra.get("stripe_code") == "charge_disputed"
+    sentence = NOT_BESIDE_DISPUTE if disputed else IN_ANOTHER_WAY
+    return await _give_up(system, refund, refused.detail, sentence)
 
 
-async def _record(system: System, conn: Connection, refund_id: str, answer: Row) -> None:
-    now = system.clock.now()
+async def _give_up(system: System, refund: Row, why: str, sentence: str) -> str:
+    """No machine makes this refund. Locks the order; what has become of the refund meanwhile stays."""
+
+    async def work(conn: Connection) -> str:
+        row = await _locked(conn, refund["refund_id"])
+        if row["status"] in {"owed", "asked"}:
+            await _failed(system, conn, row, None, why, sentence)
+            return "failed"
+        return str(row["status"])
+
+    return await system.database.run(work)
+
+
+async def _locked(conn: Connection, refund_id: str) -> Row:
+    """The refund as it is now, its order locked."""
     order_id = await payments.order_of_refund(conn, refund_id)
     order = await payments.lock_order(conn, order_id) if order_id else None
     if order is None:
         raise NotFound("There is no such refund.")
-    row = next(
-        one for one in await store.refunds_of_order(conn, order["order_id"]) if one["refund_id"] == refund_id
-    )
+    rows = await store.refunds_of_order(conn, order["order_id"])
+    return next(one for one in rows if one["refund_id"] == refund_id)
+
+
+async def _record(system: System, conn: Connection, refund_id: str, answer: Row) -> None:
+    now = system.clock.now()
+    row = await _locked(conn, refund_id)
     await _move(
         system,
         conn,
@@ -247,16 +267,7 @@ async def _take_over(
         "settled_at": now if status in {"succeeded", "failed"} else None,
     }
     await store.insert_outside_refund(conn, row)
-    await bookings.tell(
-        conn,
-        payment["tenant_id"],
-        payment["order_id"],
-        now,
-        "stripe",
-        "refunded_outside",
-        amount=amount,
-        refund=stripe_id,
-    )
+    await _tell(conn, now, payment, "refunded_outside", amount=amount, refund=stripe_id)
     if status == "failed":  # the news of its failure may come before the news of it
         await _failed(system, conn, row, stripe_id, row["failure"] or NO_REASON)
         return
@@ -285,10 +296,9 @@ async def _make_room(conn: Connection, now: datetime, payment: Row, rows: list[R
         if room >= amount:
             return
         if row["payment_id"] == payment["payment_id"] and row["status"] == "owed":
-            await store.mark(
-                conn, row["refund_id"], "failed", None, "overtaken by a refund made at Stripe", now
-            )
-            room += row["amount"]
+            # One that a worker has claimed since is Stripe's to refuse.
+            overtaken = await store.overtake(conn, row["refund_id"], now)
+            room += row["amount"] if overtaken else 0
 
 
 async def _move(
@@ -306,44 +316,39 @@ async def _move(
         await _failed(system, conn, row, stripe_id, failure or NO_REASON)
         return True
     await store.mark(conn, row["refund_id"], status, stripe_id, None, now if status == "succeeded" else None)
-    await bookings.tell(
-        conn,
-        row["tenant_id"],
-        row["order_id"],
-        now,
-        "stripe",
-        f"refund_{status}",
-        amount=row["amount"],
-        currency=row["currency"],
-    )
+    await _tell(conn, now, row, f"refund_{status}", amount=row["amount"], currency=row["currency"])
     return True
 
 
-async def _failed(system: System, conn: Connection, row: Row, stripe_id: str | None, failure: str) -> None:
-    """The money is back with us and the guest still waits for it: a person must pay in another way."""
+async def _failed(
+    system: System,
+    conn: Connection,
+    row: Row,
+    stripe_id: str | None,
+    failure: str,
+    sentence: str = IN_ANOTHER_WAY,
+) -> None:
+    """The money is back with us, or never left, and the guest still waits for it: a person has to see to it."""
     now = system.clock.now()
     await store.mark(conn, row["refund_id"], "failed", stripe_id, failure, now)
-    await bookings.tell(
-        conn,
-        row["tenant_id"],
-        row["order_id"],
-        now,
-        "stripe",
-        "refund_failed",
-        why=failure,
-        amount=row["amount"],
-    )
+    await _tell(conn, now, row, "refund_failed", why=failure, amount=row["amount"])
     await open_task(
         conn,
         system.ids,
         now,
         kind="refund_failed",
         subject=row["refund_id"],
-        sentence=f"A refund did not go through ({failure}): the guest still has to get the money, in another way.",
+        sentence=sentence.format(failure=failure),
         tenant_id=row["tenant_id"],
         order_id=row["order_id"],
         detail={"amount": row["amount"], "currency": row["currency"]},
     )
+
+
+async def _tell(
+    conn: Connection, now: datetime, row: Row, what: str, actor: str = "stripe", **detail: Any
+) -> None:
+    await bookings.tell(conn, row["tenant_id"], row["order_id"], now, actor, what, **detail)
 
 
 def _payment_of(paid: list[Row], facts: Any) -> Row | None:

@@ -94,6 +94,17 @@ async def mark(
     )
 
 
+async def overtake(conn: Connection, refund_id: str, now: datetime) -> bool:
+    """One that nobody has asked Stripe for gives way to one that was made there. False: somebody is asking just now."""
+    cursor = await conn.execute(
+        """UPDATE refunds SET status = 'failed', failure = 'overtaken by a refund made at Stripe', try_at = NULL,
+                  settled_at = %(now)s
+            WHERE refund_id = %(id)s AND status = 'owed'""",
+        {"id": refund_id, "now": now},
+    )
+    return cursor.rowcount == 1
+
+
 async def open_disputes(conn: Connection, payment_id: str) -> list[Row]:
     """Disputes that are not over: refunding then loses the money twice (F49)."""
     return await _all(

@@ -9,7 +9,7 @@ from typing import Any
 from holdfast.bookings import rules, store
 from holdfast.bookings.rules import RefundPreview
 from holdfast.database.connection import Connection
-from holdfast.errors import Conflict, NotFound, StripeUnavailable
+from holdfast.errors import Conflict, HoldfastError, NotFound
 from holdfast.messages import store as messages
 from holdfast.payments import store as payments
 from holdfast.payments.settle import let_lapse, look_at
@@ -50,23 +50,29 @@ async def request_cancel(system: System, booking_id: str, actor: str) -> CancelR
     """Cancels: a confirmed booking at once, with the refund that its tiers give; a hold through the expiry fence, because a
     payment may be under way at this moment (F16): whoever has paid gets all of it back. Cancelling twice is cancelling once.
     Raises Conflict for what cannot be cancelled any more. Locks the order."""
-    result = await system.database.run(lambda conn: _cancel(system, conn, booking_id, actor))
+    result, offering_id = await system.database.run(lambda conn: _cancel(system, conn, booking_id, actor))
     if result.status == "pending":
         return await _cancel_hold(system, booking_id, result)
-    system.signals.tell("work:messages", "work:refunds", f"booking:{booking_id}")
+    system.signals.tell(
+        "work:messages", "work:refunds", f"booking:{booking_id}", f"availability:{offering_id}"
+    )
     return result
 
 
-async def _cancel(system: System, conn: Connection, booking_id: str, actor: str) -> CancelResult:
-    now = system.clock.now()
+async def _cancel(system: System, conn: Connection, booking_id: str, actor: str) -> tuple[CancelResult, int]:
+    """What came of it, and the event whose seats may be free now."""
     booking = await store.booking(conn, booking_id)
     order = await payments.lock_order(conn, booking["order_id"]) if booking else None
     if order is None:
         raise NotFound("There is no such booking.")
+    return await _cancel_locked(system, conn, order, actor), order["offering_id"]
+
+
+async def _cancel_locked(system: System, conn: Connection, order: Row, actor: str) -> CancelResult:
+    now = system.clock.now()
     if order["status"] in ENDED:
         # Who asks again because the first answer was lost must not read that nothing goes back.
-        rows = await refunds.refunds_of_order(conn, order["order_id"])
-        back = sum(one["amount"] for one in rows if one["status"] != "failed")
+        back = await _going_back(conn, order["order_id"])
         return CancelResult(order["status"], back, order["currency"], "It was over already.")
     if order["status"] == "pending":
         await store.mark_cancel_requested(conn, order["order_id"], now)
@@ -106,11 +112,16 @@ async def _end_confirmed(
     )
     detail = {"refund": preview.amount, "currency": preview.currency, "why": preview.why}
     await store.tell(conn, order["tenant_id"], order["order_id"], now, actor, "cancelled", **detail)
-    system.signals.tell(f"availability:{order['offering_id']}")
+
+
+async def _going_back(conn: Connection, order_id: str) -> int:
+    rows = await refunds.refunds_of_order(conn, order_id)
+    return sum(one["amount"] for one in rows if one["status"] != "failed")
 
 
 async def _cancel_hold(system: System, booking_id: str, result: CancelResult) -> CancelResult:
-    """The fence: close what can still be paid, then let go. When Stripe is away, the worker goes on with it."""
+    """The fence: close what can still be paid, then let go. When Stripe is away, or something is wrong with it, the worker goes
+    on with it: that it is to be cancelled is written down."""
     booking = await system.database.read(lambda conn: store.booking(conn, booking_id))
     assert booking is not None
     attempts = await system.database.read(lambda conn: payments.attempts_of_order(conn, booking["order_id"]))
@@ -119,14 +130,16 @@ async def _cancel_hold(system: System, booking_id: str, result: CancelResult) ->
             if attempt["status"] in {"planned", "open"}:
                 await look_at(system, attempt["attempt_id"], "page")
         settled = await let_lapse(system, booking["order_id"])
-    except StripeUnavailable:
+    except HoldfastError:
         return CancelResult(
             "pending",
             0,
             result.currency,
             "We are making sure that nothing was paid, then the seats are let go.",
         )
-    return CancelResult(settled.status, 0, result.currency, result.why)
+    back = await system.database.read(lambda conn: _going_back(conn, booking["order_id"]))
+    why = "It was paid at this very moment: all of it goes back." if back else result.why
+    return CancelResult(settled.status, back, result.currency, why)
 
 
 async def _preview(conn: Connection, order: Row, now: datetime) -> RefundPreview:

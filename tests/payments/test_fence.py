@@ -70,6 +70,17 @@ async def test_the_session_that_expired_by_itself(stage: Stage) -> None:
     await stage.assert_all_laws_hold()
 
 
+async def test_a_session_that_expired_by_stripes_clock_ends_the_hold_where_ours_is_behind(
+    stage: Stage,
+) -> None:
+    placed = await stage.book(2)
+    await stage.http.post("/control/clock", json={"advance_s": 7200})
+    await stage.deliver()
+    await stage.run_jobs()
+    assert (await stage.status(placed), await stage.taken()) == ("expired", 0)
+    await stage.assert_all_laws_hold()
+
+
 async def test_a_hold_that_never_met_stripe_lapses_by_itself(stage: Stage) -> None:
     await stage.stripe_away()
     placed = await stage.book(2, with_checkout=False)

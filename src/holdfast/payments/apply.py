@@ -123,7 +123,7 @@ async def _situation(case: Case, attempts: list[dict[str, Any]], known: Evidence
         recorded=recorded,
         units=await steps.seats_of(case, wanted),
         charged_in_time=_in_time(money, order["expires_at"]),
-        hold_over=order["expires_at"] is not None and order["expires_at"] <= case.now,
+        hold_over=_hold_over(case),
         cancel_requested=order["cancel_requested_at"] is not None,
         others_open=any(one["attempt_id"] != mine and _may_still_pay(one) for one in attempts),
         free=order["amount"] == 0,
@@ -161,6 +161,13 @@ def _is_for(case: Case, attempts: list[dict[str, Any]], known: Evidence) -> bool
         return True
     told = {value for facts in known.of("session").values() for value in facts.get("client_reference_id", ())}
     return told <= {one["attempt_id"] for one in attempts}
+
+
+def _hold_over(case: Case) -> bool:
+    """By our clock or by Stripe's: where ours is behind, what Stripe has let expire after the hold's end is over all the same.
+    A session that somebody expired before that end leaves the hold, and the guest may open another."""
+    ends = case.order["expires_at"]
+    return ends is not None and ends <= max(case.now, case.money.expired_at or case.now)
 
 
 def _in_time(money: Money, expires_at: datetime | None) -> bool | None:

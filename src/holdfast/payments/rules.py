@@ -160,6 +160,7 @@ class Money:
     last4: str | None
     capture_before: datetime | None
     declined_at: datetime | None
+    expired_at: datetime | None
     problems: tuple[str, ...]
 
 
@@ -183,7 +184,8 @@ def read_money(evidence: Evidence, agreed_amount: int, agreed_currency: str) -> 
         brand=only(charge, "brand"),
         last4=only(charge, "last4"),
         capture_before=from_unix(charge["capture_before"]) if charge.get("capture_before") else None,
-        declined_at=_declined_at(evidence.of("intent")),
+        declined_at=_latest(evidence.of("intent"), "declined_at"),
+        expired_at=_latest(evidence.of("session"), "expired_at"),
         problems=problems,
     )
 
@@ -275,8 +277,8 @@ def _intent_id(evidence: Evidence) -> str | None:
     return next((id_ for id_ in (only(facts, "payment_intent") for facts in told) if id_), None)
 
 
-def _declined_at(intents: Mapping[str, Any]) -> datetime | None:
-    times = [facts["declined_at"] for facts in intents.values() if facts.get("declined_at")]
+def _latest(objects: Mapping[str, Any], name: str) -> datetime | None:
+    times = [facts[name] for facts in objects.values() if facts.get(name)]
     return from_unix(max(times)) if times else None
 
 

@@ -28,6 +28,8 @@ SHAPES: Mapping[str, Shape] = {
         "currency": Fixed(),
         "payment_intent": Fixed(),
         "client_reference_id": Fixed(),
+        # When it expired, by Stripe's clock: only the event tells that.
+        "expired_at": Highest(),
     },
     "intent": {
         # A decline returns it to requires_payment_method: not an end (F17). Money outranks a cancellation.
@@ -163,6 +165,10 @@ def from_event(event: StripeObject) -> Evidence:
     kind, id_ = KIND_OF_OBJECT.get(str(subject.get("object"))), subject.get("id")
     if event.get("type") == "checkout.session.async_payment_failed" and isinstance(id_, str):
         evidence |= Evidence({"session": {id_: {"async_failed": True}}})
+    if event.get("type") == "checkout.session.expired" and kind == "session" and isinstance(id_, str):
+        evidence |= Evidence(
+            {"session": {id_: take(SHAPES["session"], {"expired_at": event.get("created")})}}
+        )
     if event.get("type") == "payment_intent.payment_failed" and kind == "intent" and isinstance(id_, str):
         evidence |= Evidence({"intent": {id_: take(SHAPES["intent"], {"declined_at": event.get("created")})}})
     return evidence

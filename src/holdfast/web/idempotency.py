@@ -35,7 +35,7 @@ from holdfast.web import store
 from holdfast.web.problems import PROBLEM, problem_document, problem_response
 
 KEPT = timedelta(hours=24)
-LEASE = timedelta(seconds=60)  # longer than any request takes: Stripe's time-out is 8 s, tried twice
+LEASE = timedelta(seconds=20)  # longer than a request takes: Stripe's time-out is 8 s, tried twice
 LONGEST_KEY = 255
 IN_PROGRESS_RETRY_S = 2
 LOOK_AGAIN_S = 0.1

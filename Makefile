@@ -28,7 +28,7 @@ demo: runtime
 
 test: dev
 	@sh scripts/find-browser
-	@exec $(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+	@exec $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
 
 check: dev
 	$(BIN)/ruff format --check .

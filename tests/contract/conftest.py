@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from holdfast.database.embedded import EmbeddedPostgres
-from tests.contract.shop import Json, Shop
+from tests.contract.shop import Json, Shop, guest
 from tests.demo.running import running_demo
 
 GROUP = pytest.mark.xdist_group("contract")  # one process runs them all: they share two demos
@@ -39,6 +41,25 @@ def one_demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
 def second_demo(tmp_path_factory: pytest.TempPathFactory, one_demo: Shop) -> Iterator[Shop]:
     """At the same time as the first. For what would disturb others: lost webhooks, killed processes, a moved clock."""
     yield from demo_in(tmp_path_factory.mktemp("second") / "data")
+
+
+@dataclass(frozen=True)
+class Silent:
+    """Somebody who has paid and closed the tab while every webhook is lost."""
+
+    booking: Json
+    email: str
+    paid_at: float
+
+
+@pytest.fixture(scope="session", autouse=True)
+def silent(second_demo: Shop) -> Silent:
+    """At the very beginning, so that the minute that it takes passes while the others are asked."""
+    second_demo.faults(webhooks={"lose": 1})
+    customer = guest()
+    booking = second_demo.book(second_demo.event(), customer=customer)
+    second_demo.pay(booking)
+    return Silent(booking, customer["email"], time.monotonic())
 
 
 @pytest.fixture

@@ -234,14 +234,15 @@ def test_money_for_an_evening_that_is_full_goes_back(shop: Shop) -> None:
 def test_unknown_unpaid_and_nonsense(shop: Shop) -> None:
     for what in ("cs_test_nobodys", "cs_live_nobodys", "pi_nobodys"):
         problem(recover(shop, what), 404, "not_found")
-    for body in (
+    nonsense: list[Any] = [
         {},
         {"sessionId": None},
         {"sessionId": 5},
         {"sessionId": ""},
         {"sessionId": "x" * 10_000},
         [],
-    ):
+    ]
+    for body in nonsense:
         answer = shop.post("/api/admin/recover-booking", body, key=shop.key())
         assert answer.status_code in {404, 422}, answer.text
         problem(answer, answer.status_code)

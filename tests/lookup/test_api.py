@@ -82,6 +82,7 @@ async def test_mistakes_stand_beside_what_was_typed(api: Api) -> None:
     assert page.status_code == 422
     assert 'value="ada@"' in page.text
     assert 'value="&lt;b&gt;"' in page.text
+    assert page.text.count("field-error") == 2  # both at once
     assert 'role="alert"' in page.text
 
 

@@ -53,8 +53,13 @@ async def ask(system: System, question: Question, tenant: dict[str, Any] | None)
     """Writes the question down and says the sentence that is always said. ValidationFailed for what nobody could look for;
     RateLimited after five questions an hour for one contact, found or not."""
     region = tenant["region"] if tenant else system.settings.default_region
-    contact = rules.read_contact(question.contact, region)
-    proof = rules.read_proof(paid=question.paid, amount=question.amount, card_last4=question.card_last4)
+    contact, proof = rules.read(
+        question.contact,
+        region,
+        paid=question.paid,
+        amount=question.amount,
+        card_last4=question.card_last4,
+    )
     asked = rules.contact_hash(system.settings.secret_key, contact)
     now = system.clock.now()
 

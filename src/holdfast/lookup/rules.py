@@ -35,6 +35,25 @@ LAST4 = re.compile(r"[0-9]{4}")
 Proof = Mapping[str, Any]
 
 
+def read(
+    contact: str, region: str, *, paid: str = "", amount: int | None = None, card_last4: str = ""
+) -> tuple[str, dict[str, Any]]:
+    """Contact and proof; ValidationFailed with all that is wrong with both."""
+    wrong: list[ValidationFailed] = []
+    who, proof = "", {}
+    try:
+        who = read_contact(contact, region)
+    except ValidationFailed as problem:
+        wrong.append(problem)
+    try:
+        proof = read_proof(paid=paid, amount=amount, card_last4=card_last4)
+    except ValidationFailed as problem:
+        wrong.append(problem)
+    if wrong:
+        raise ValidationFailed(wrong[0].detail, errors=[one for w in wrong for one in w.extra["errors"]])
+    return who, proof
+
+
 def read_contact(text: str, region: str) -> str:
     """The address in lower case or the number in E.164. ValidationFailed with a sentence about the field `contact`."""
     try:

@@ -22,6 +22,9 @@ from holdfast.catalog import pages as catalog_pages
 from holdfast.catalog import staff_pages as catalog_staff_pages
 from holdfast.catalog.owners import EventOwners
 from holdfast.cli.logs import log_as_json
+from holdfast.door import api as door_api
+from holdfast.door import pages as door_pages
+from holdfast.door import staff_pages as door_staff_pages
 from holdfast.inbox import staff_pages as inbox_staff_pages
 from holdfast.inbox.receive import Receiver
 from holdfast.laws import api as laws_api
@@ -57,6 +60,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     bookings_api.router,
     payments_api.router,
     lookup_api.router,
+    door_api.router,
     tenants_api.router,
     tasks_api.router,
     laws_api.router,
@@ -66,9 +70,11 @@ ROUTERS: tuple[APIRouter, ...] = (
     catalog_pages.router,
     bookings_pages.router,
     lookup_pages.router,
+    door_pages.router,
     sign_in_pages.router,
     catalog_staff_pages.router,
     bookings_staff_pages.router,
+    door_staff_pages.router,
     inbox_staff_pages.router,
     laws_staff_pages.router,
     tasks_staff_pages.router,

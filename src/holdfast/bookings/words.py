@@ -79,6 +79,8 @@ TIMELINE: Mapping[str, tuple[str, str, bool]] = {
     "mail_failed": ("A message could not be delivered; a person sees to it", "warn", True),
     "mail_not_needed": ("A message was not needed any more", "info", False),
     "mail_again": ("Message sent once more", "info", False),
+    "arrived": ("You have arrived", "good", True),
+    "arrival_undone": ("Arrival taken back", "info", True),
     "cancelled": ("Booking cancelled", "info", True),
     "declined": ("Declined", "info", True),
     "expired": ("Not paid in time; the seats went back on sale", "info", True),

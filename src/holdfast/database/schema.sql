@@ -249,6 +249,18 @@ CREATE TABLE claims (
 );
 CREATE INDEX claims_live ON claims (unit_id) WHERE released_at IS NULL;
 
+-- Who has come: one row a booking, marked once at the door. Taking it back within some minutes removes the row; the timeline
+-- keeps both. The order's status stays: see door/actions.py.
+CREATE TABLE arrivals (
+    booking_id   text PRIMARY KEY,
+    tenant_id    bigint NOT NULL,
+    at           timestamptz NOT NULL,                                         -- when the guests stood there
+    recorded_at  timestamptz NOT NULL,                                         -- later, when there was no network
+    actor        text NOT NULL,
+    scan_id      text,                                                         -- the device's own id of the scan: sent again, it is the same
+    FOREIGN KEY (tenant_id, booking_id) REFERENCES bookings (tenant_id, booking_id)
+);
+
 -- ─── money ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 -- One Checkout Session or PaymentIntent made for an order. Committed before Stripe hears of it (rule 4): its id is the

@@ -36,6 +36,9 @@ TRUSTED_S = 1.0  # a connection that was seen to work is not asked again for so 
 GIVEN_UP_BY_POSTGRES = (errors.DeadlockDetected, errors.SerializationFailure, errors.LockNotAvailable)
 AWAY_SENTENCE = "The database does not answer. Nothing was lost; try again in a moment."
 AWAY = (psycopg.OperationalError, PoolTimeout)
+# No connection, no resources, shut down or cancelled, trouble with the disk. psycopg calls more than that operational errors,
+# among them our own refusals (HF001…): those are answers, and who gets one must not believe that it helps to try again.
+AWAY_CLASSES = frozenset({"08", "53", "57", "58"})
 
 
 class Database:
@@ -71,6 +74,8 @@ class Database:
         except GIVEN_UP_BY_POSTGRES:
             raise
         except AWAY as away:
+            if not is_away(away):
+                raise
             raise DatabaseUnavailable(AWAY_SENTENCE) from away
 
     async def run(self, work: Callable[[Connection], Awaitable[T]]) -> T:
@@ -95,6 +100,8 @@ class Database:
         except GIVEN_UP_BY_POSTGRES:
             raise
         except AWAY as away:
+            if not is_away(away):
+                raise
             raise DatabaseUnavailable(AWAY_SENTENCE) from away
 
     async def read(self, work: Callable[[Connection], Awaitable[T]]) -> T:
@@ -104,6 +111,12 @@ class Database:
                 return await work(conn)
         except GIVEN_UP_BY_POSTGRES as given_up:
             raise DatabaseUnavailable(AWAY_SENTENCE) from given_up
+
+
+def is_away(problem: Exception) -> bool:
+    """Whether the database is out of reach, and not just saying no."""
+    sqlstate = problem.sqlstate if isinstance(problem, psycopg.Error) else None
+    return sqlstate is None or sqlstate[:2] in AWAY_CLASSES
 
 
 async def _tried_again(

@@ -62,9 +62,10 @@ async def _check_and_store(system: System, law: Law) -> Finding:
             finding = await check(conn, now, law)
             await store(conn, finding)
             return finding
-    except DatabaseUnavailable:
-        raise
-    except psycopg.Error as problem:
+    except (DatabaseUnavailable, psycopg.Error) as told:
+        problem = told.__cause__ if isinstance(told, DatabaseUnavailable) else told
+        if isinstance(told, DatabaseUnavailable) and not isinstance(problem, psycopg.errors.QueryCanceled):
+            raise
         log.error("law_not_checked", law=law.name, problem=type(problem).__name__)
         return Finding(law, now, 0, [], error=f"It could not be asked: {type(problem).__name__}.")
 

@@ -19,7 +19,7 @@ from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from holdfast.database.connection import AWAY, GIVEN_UP_BY_POSTGRES
+from holdfast.database.connection import AWAY, GIVEN_UP_BY_POSTGRES, is_away
 from holdfast.errors import DatabaseUnavailable, HoldfastError, NotFound, ValidationFailed
 
 PROBLEM = "application/problem+json"
@@ -95,6 +95,8 @@ def install_problem_handlers(app: FastAPI, page: ProblemPage | None = None) -> N
         return answer(request, ValidationFailed("The request holds a value that cannot be stored."))
 
     async def database_away(request: Request, error: Exception) -> Response:
+        if not isinstance(error, GIVEN_UP_BY_POSTGRES) and not is_away(error):
+            raise error  # PostgreSQL refused what must not be: a bug of ours, and not a matter of trying again
         log.warning("database_gave_up", problem=type(error).__name__)
         return answer(request, DatabaseUnavailable("The database is too busy just now. Nothing was lost."))
 

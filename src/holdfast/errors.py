@@ -119,3 +119,8 @@ class StripeFailed(StripeUnavailable):
 
 class DatabaseUnavailable(Unavailable):
     code, title = "database_unavailable", "The database cannot be reached just now"
+
+
+def unforeseen(problem: Exception) -> str:
+    """What is stored of an error that nobody foresaw. Its first line only: PostgreSQL's details quote the row that it refused."""
+    return f"{type(problem).__name__}: {str(problem).partition(chr(10))[0]}"[:500]

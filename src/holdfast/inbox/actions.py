@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 
 from holdfast.database.connection import Connection
-from holdfast.errors import HoldfastError, NotFound
+from holdfast.errors import HoldfastError, NotFound, unforeseen
 from holdfast.inbox import rules, store
 from holdfast.payments.apply import Settled, apply
 from holdfast.payments.find import find_attempt
@@ -35,7 +35,7 @@ async def handle_event(system: System, row: Row) -> str:
         return await _put_off(system, row, "error", problem.detail)
     except Exception as problem:
         log.exception("event_not_handled", event_id=row["event_id"], type=row["type"])
-        return await _put_off(system, row, "error", f"{type(problem).__name__}: {problem}"[:500])
+        return await _put_off(system, row, "error", unforeseen(problem))
 
 
 async def replay(

@@ -15,6 +15,7 @@ from holdfast.disputes.actions import take_over_disputes
 from holdfast.errors import NotFound
 from holdfast.payments import steps, store
 from holdfast.payments.rules import (
+    ASK_SLOW_METHOD,
     LIVE_AND_PAID,
     AtStripe,
     Funds,
@@ -240,10 +241,10 @@ def _attempt_status(attempt: dict[str, Any], money: Money, other_open: bool) -> 
             return "complete"
         case AtStripe.CLOSED:
             return "expired"
-        case AtStripe.OPEN if other_open:
-            return str(
-                attempt["status"]
-            )  # one too many: it is asked about and closed (checkout.should_close)
+        case AtStripe.OPEN if (
+            other_open
+        ):  # one too many: it is asked about and closed (checkout.should_close)
+            return str(attempt["status"])
         case AtStripe.OPEN:
             return "open"
         case AtStripe.UNKNOWN:
@@ -263,5 +264,5 @@ def _ask_at(case: Case, status: str) -> datetime | None:
         money.funds is Funds.AWAITING or (money.funds is Funds.PAID and money.charge_id is None)
     ):
         first = next_question(attempt["created_at"], case.now, None)
-        return first if money.funds is Funds.PAID else max(first, case.now + steps.SLOW_METHOD_PAUSE)
+        return first if money.funds is Funds.PAID else case.now + ASK_SLOW_METHOD
     return None

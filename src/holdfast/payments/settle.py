@@ -16,12 +16,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import structlog
+
 from holdfast.errors import HoldfastError, NotFound, StripeRefused
 from holdfast.payments import checkout, steps, store
 from holdfast.payments.apply import Settled, apply, apply_lapse
 from holdfast.payments.rules import Step
 from holdfast.stripe_gateway.evidence import NOTHING, Evidence, from_objects, merged
 from holdfast.system import System
+
+log = structlog.get_logger()
 
 
 async def settle(
@@ -86,6 +90,9 @@ async def settle_booking(system: System, booking_id: str, found_by: str) -> str:
         try:
             await look_at(system, attempt_id, found_by)
         except HoldfastError:
+            answer = "unknown"
+        except Exception:  # the page says what is known; the worker goes on with it, and a law tells
+            log.exception("booking_not_settled", attempt_id=attempt_id)
             answer = "unknown"
     return answer
 

@@ -17,7 +17,6 @@ from holdfast.system import System
 from holdfast.tasks.actions import open_task
 
 PAGE_PAUSE = timedelta(seconds=2)
-SLOW_METHOD_PAUSE = timedelta(minutes=10)
 ACTOR_OF_LAYER = {"webhook": "stripe", "page": "customer", "sweep": "worker", "operator": "operator"}
 
 Row = dict[str, Any]

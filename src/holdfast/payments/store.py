@@ -283,16 +283,18 @@ async def lines_of_order(conn: Connection, order_id: str) -> list[Row]:
     )
 
 
-async def lapsed_without_open_attempt(conn: Connection, now: datetime, limit: int) -> list[str]:
+async def lapsed_without_open_attempt(
+    conn: Connection, now: datetime, limit: int, but: list[str]
+) -> list[str]:
     """Orders to let go: the hold is over, and no attempt is left that anybody could pay (the fence is passed or was never
     needed). The decision itself is made again under the order's lock."""
     rows = await _all(
         conn,
         """SELECT order_id FROM bookings b
-            WHERE status IN ('pending', 'requested') AND expires_at <= %(now)s
+            WHERE status IN ('pending', 'requested') AND expires_at <= %(now)s AND order_id <> ALL (%(but)s::text[])
               AND NOT EXISTS (SELECT FROM attempts a WHERE a.order_id = b.order_id AND a.ask_at IS NOT NULL)
          ORDER BY expires_at LIMIT %(limit)s""",
-        {"now": now, "limit": limit},
+        {"now": now, "limit": limit, "but": but},
     )
     return [row["order_id"] for row in rows]
 

@@ -214,13 +214,16 @@ async def sync_all_availability(system: System, tenant_id: int | None = None) ->
     offerings = await system.database.read(lambda conn: store.offerings_with_units(conn, tenant_id))
     checked, corrections = 0, []
     for offering_id in offerings:
-        async with system.database.transaction() as conn:
-            checked += await store.lock_units(conn, offering_id)
-            found = await store.correct_counts(conn, offering_id)
+        units, found = await system.database.run(partial(_correct_offering, offering_id=offering_id))
+        checked += units
         if found:
             system.signals.tell(f"availability:{offering_id}")
             corrections += found
     return SyncReport(checked, len(corrections), corrections)
+
+
+async def _correct_offering(conn: Connection, offering_id: int) -> tuple[int, list[Row]]:
+    return await store.lock_units(conn, offering_id), await store.correct_counts(conn, offering_id)
 
 
 async def _give_up(system: System, order_id: str) -> None:

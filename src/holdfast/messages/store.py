@@ -115,7 +115,11 @@ async def facts_of(conn: Connection, message_ids: list[str]) -> dict[str, dict[s
                     WHERE l.order_id = o.order_id) AS lines,
                   (SELECT coalesce(jsonb_agg(jsonb_build_object('label', u.label, 'guests', c.guests)
                                              ORDER BY u.position, u.unit_id), '[]')
-                     FROM claims c JOIN units u USING (unit_id) WHERE c.booking_id = b.booking_id) AS places
+                     FROM claims c JOIN units u USING (unit_id)
+                    WHERE c.booking_id = b.booking_id
+                      AND (c.released_at IS NULL OR NOT EXISTS (
+                           SELECT FROM claims live
+                            WHERE live.booking_id = b.booking_id AND live.released_at IS NULL))) AS places
              FROM messages m
              JOIN bookings b USING (booking_id)
              JOIN orders o USING (order_id)

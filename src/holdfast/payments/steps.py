@@ -92,6 +92,7 @@ async def seats_of(case: Case, wanted: bool) -> Units:
         return Units.HELD
     if not wanted:
         return Units.GONE
+    await bookings.lock_units(case.conn, case.order["offering_id"])  # the buffer's too, all in one order
     free = {
         u["unit_id"]: u["free"]
         for u in await bookings.lock_free_units(case.conn, case.order["offering_id"], buffer=False)

@@ -243,9 +243,11 @@ class Town:
         await self.do(write)
 
     async def forget_orders(self) -> None:
-        """As a restored backup from before: the catalogue and the installation are there, all orders are gone."""
-        tables = "message_tries, messages, disputes, refunds, payments, attempts, claims, order_lines, bookings, orders"
-        await self.change(f"TRUNCATE {tables}, timeline, tasks, idempotency_keys, webhook_events, customers")
+        """As a restored backup from before: the catalogue and the installation are there, all orders are gone, and with
+        them whatever belongs to one."""
+        await self.change(
+            "TRUNCATE orders, customers, timeline, webhook_events, tasks, idempotency_keys CASCADE"
+        )
         await self.change("UPDATE units SET taken = 0")
 
     async def broken_laws(self) -> list[str]:
@@ -282,8 +284,10 @@ async def opened_stage(sandbox: Sandbox) -> AsyncIterator[Stage]:
     stripe = SdkGateway(sandbox.secret_key, sandbox.url)
     app = create_app(settings_for(sandbox, "postgresql:///of-no-town"))
     async with httpx.AsyncClient(base_url=sandbox.url, timeout=30, verify=False) as street:
-        yield Stage(sandbox, app, stripe, street)
-    await stripe.close()
+        try:
+            yield Stage(sandbox, app, stripe, street)
+        finally:
+            await stripe.close()
 
 
 @asynccontextmanager

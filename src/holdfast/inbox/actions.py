@@ -53,6 +53,8 @@ async def replay(
 async def _handle(system: System, row: Row) -> str:
     if row["type"] not in rules.NEEDED_TYPES:
         return await _mark(system, row, "ignored")
+    if foreign := rules.not_ours(row["livemode"], row["account"], system.settings.livemode):
+        return await _mark(system, row, foreign)
     event = json.loads(row["payload"])
     subject, evidence = await _subject(system, row, event)
     named = references(subject)
@@ -62,6 +64,9 @@ async def _handle(system: System, row: Row) -> str:
         attempt_id = await rebuild_if_ours(system, subject, named, "stripe")
     if attempt_id is None:
         return await _unknown_object(system, row, subject, named)
+    if row["type"] == "charge.refunded":
+        # The event says how much went back, not in which refunds (F46).
+        evidence = await with_returns(system, evidence)
     return await _apply(system, row, attempt_id, evidence)
 
 
@@ -75,9 +80,6 @@ async def _subject(system: System, row: Row, event: Row) -> tuple[Row, Evidence]
     if evidence == NOTHING and row["object_id"]:
         subject = await fetch_object(system, row["object_id"])
         evidence = from_objects(subject)
-    if row["type"] == "charge.refunded":
-        # The event says how much went back, not in which refunds (F46).
-        evidence = await with_returns(system, evidence)
     return subject, evidence
 
 

@@ -17,8 +17,8 @@ TOGETHER = 6  # below the pool's size, so that pages are never starved
 
 async def handle_due(system: System) -> int:
     """Claims events and handles them: those of one object one after the other, different objects side by side."""
-    async with system.database.transaction() as conn:
-        rows = await store.claim_due(conn, system.clock.now(), LEASE, AT_ONCE)
+    now = system.clock.now()
+    rows = await system.database.run(lambda conn: store.claim_due(conn, now, LEASE, AT_ONCE))
     lanes: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         lanes.setdefault(row["object_id"] or row["event_id"], []).append(row)

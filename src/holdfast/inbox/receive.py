@@ -14,7 +14,7 @@ from typing import Any
 from holdfast.clock import rfc3339
 from holdfast.errors import DatabaseUnavailable, ValidationFailed
 from holdfast.inbox import store
-from holdfast.inbox.rules import Incoming, parse
+from holdfast.inbox.rules import Incoming, not_ours, parse
 from holdfast.stripe_gateway.signature import verify
 from holdfast.system import System
 
@@ -60,7 +60,7 @@ class Receiver:
             text = body.decode()
         except UnicodeDecodeError as problem:
             raise ValidationFailed("The body is signed, but it is not UTF-8.") from problem
-        foreign = self._foreign(incoming)
+        foreign = not_ours(incoming.livemode, incoming.account, self._system.settings.livemode)
         return {
             "event_id": incoming.event_id,
             "type": incoming.type,
@@ -76,13 +76,6 @@ class Receiver:
             "outcome": foreign,
         }
 
-    def _foreign(self, incoming: Incoming) -> str | None:
-        """Why an event is none of ours: stored and answered, never applied. Of the other mode (F59), or of an account
-        connected to this one, for which this installation sells nothing (F58)."""
-        if incoming.livemode != self._system.settings.livemode:
-            return "other_mode"
-        return "other_account" if incoming.account else None
-
     async def _store_all(self) -> None:
         while self._waiting:
             batch, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
@@ -90,9 +83,10 @@ class Receiver:
 
     async def _store(self, batch: list[_Waiting]) -> None:
         first_of = {waiting.row["event_id"]: waiting for waiting in reversed(batch)}
+        # In one order everywhere: two processes may hold the same events in their hands.
+        rows = [first_of[event_id].row for event_id in sorted(first_of)]
         try:
-            async with self._system.database.statement() as conn:
-                new = await store.insert_events(conn, [waiting.row for waiting in first_of.values()])
+            new = await self._system.database.run_statement(lambda conn: store.insert_events(conn, rows))
         except Exception as problem:
             for waiting in batch:
                 _answer(

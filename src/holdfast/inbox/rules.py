@@ -71,6 +71,14 @@ def parse(body: bytes) -> Incoming:
         raise ValidationFailed("The body is signed, but it is not an event.") from problem
 
 
+def not_ours(livemode: bool, account: str | None, our_livemode: bool) -> str | None:
+    """Why an event is none of ours: stored and answered, never applied, however often it is replayed. Of the other mode (F59), or
+    of an account connected to this one, for which this installation sells nothing (F58)."""
+    if livemode != our_livemode:
+        return "other_mode"
+    return "other_account" if account else None
+
+
 def object_id(event: dict[str, Any]) -> str | None:
     """Of the object that the event is about: in the snapshot, or named by a thin event."""
     related = event.get("related_object")

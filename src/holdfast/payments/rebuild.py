@@ -56,6 +56,7 @@ async def from_snapshot(conn: Connection, snapshot: Snapshot) -> Plan | str:
     }
     if not {claim.unit_id for claim in snapshot.claims} <= known:
         return "its signed metadata names tables that are not in the catalogue"
+    lines, unlisted = await _lines_as_sold(conn, snapshot)
     return Plan(
         order_id=snapshot.order_id,
         booking_id=snapshot.booking_id,
@@ -71,9 +72,25 @@ async def from_snapshot(conn: Connection, snapshot: Snapshot) -> Plan | str:
         phone=snapshot.phone,
         created_at=from_unix(snapshot.created),
         expires_at=from_unix(snapshot.expires),
-        lines=snapshot.lines,
+        lines=lines,
         claims=snapshot.claims,
         how="rebuilt the order and its booking from the signed metadata",
+        remarks=unlisted,
+    )
+
+
+async def _lines_as_sold(
+    conn: Connection, snapshot: Snapshot
+) -> tuple[tuple[SnapshotLine, ...], tuple[str, ...]]:
+    """The lines at their prices, and a remark for each dish that the catalogue does not know (any more): it stays by its name,
+    because the kitchen must hear of it."""
+    wanted = [str(line.item_id) for line in snapshot.lines if line.item_id is not None]
+    known = {row["item_id"] for row in await bookings.menu_by_name(conn, snapshot.offering_id, wanted)}
+    unlisted = [line for line in snapshot.lines if line.item_id is not None and line.item_id not in known]
+    lines = tuple(replace(line, item_id=None) if line in unlisted else line for line in snapshot.lines)
+    return lines, tuple(
+        f"not on this event's menu, noted for the kitchen as it was sold: {line.quantity} × {line.label}"
+        for line in unlisted
     )
 
 

@@ -20,6 +20,30 @@ except ValueError:
     structlog.get_logger().exception("job_failed", job="a job")
 """
 
+REFUSED = """
+import asyncio
+import psycopg, structlog
+from holdfast.cli.logs import log_as_json
+
+log_as_json()
+async def refused():
+    raise psycopg.errors.CheckViolation("it is refused\\nDETAIL:  Failing row contains (guest@example.com).")
+async def together():
+    async with asyncio.TaskGroup() as group:
+        group.create_task(refused())
+try:
+    asyncio.run(together())
+except ExceptionGroup:
+    structlog.get_logger().exception("job_failed", job="a job")
+"""
+
+
+def test_what_postgres_quotes_of_a_row_is_not_logged() -> None:
+    said = subprocess.run([sys.executable, "-c", REFUSED], capture_output=True, text=True, check=True).stderr
+    [line] = said.splitlines()
+    assert "it is refused" in line
+    assert "guest@example.com" not in line
+
 
 def test_an_exception_is_one_line_without_what_was_in_its_variables() -> None:
     said = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True).stderr

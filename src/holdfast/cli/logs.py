@@ -4,13 +4,30 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Iterator
+from typing import Any
 
 import structlog
+from structlog.typing import EventDict
 
 # A traceback's variables hold keys and what guests have told us: only its places are logged.
 WITHOUT_VARIABLES = structlog.processors.ExceptionRenderer(
     structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
 )
+
+
+def without_rows(_: Any, __: str, entry: EventDict) -> EventDict:
+    """PostgreSQL's details quote the row that it refused: of what an exception says, the first line is kept."""
+    for told in _all_told(entry.get("exception")):
+        told["exc_value"] = str(told["exc_value"]).partition("\n")[0]
+    return entry
+
+
+def _all_told(exceptions: Any) -> Iterator[dict[str, Any]]:
+    for told in exceptions if isinstance(exceptions, list) else ():
+        yield told
+        for inner in told.get("exceptions") or ():
+            yield from _all_told(inner)
 
 
 def log_as_json() -> None:
@@ -20,6 +37,7 @@ def log_as_json() -> None:
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         WITHOUT_VARIABLES,
+        without_rows,
     ]
     structlog.configure(
         processors=[*shared, structlog.processors.JSONRenderer()],

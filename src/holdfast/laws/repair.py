@@ -97,6 +97,9 @@ async def _mend_each(system: System, finding: Finding, actor: str) -> dict[str, 
                 sqlstate=problem.sqlstate,
             )
             said[violation.subject] = f"The database refused the repair ({problem.sqlstate})."
+        except Exception as problem:  # one that nobody foresaw must not keep the others, and the other laws, from being mended
+            log.exception("repair_failed", law=finding.law.name)
+            said[violation.subject] = f"The repair failed ({type(problem).__name__})."
     return said
 
 

@@ -165,3 +165,11 @@ def test_f48_a_late_created_does_not_reopen_a_dispute() -> None:
     dispute = {"object": "dispute", "id": "dp_1", "amount": 5}
     told = [{**dispute, "status": status} for status in ("lost", "needs_response")]
     assert from_objects(*told).of("dispute")["dp_1"]["status"] == "lost"
+
+
+def test_f48_an_inquiry_that_becomes_a_dispute_has_to_be_answered() -> None:
+    """Its evidence was under review already: now the bank asks again, and the deadline is another."""
+    inquiry = {"object": "dispute", "id": "du_1", "status": "warning_under_review", "payment_intent": "pi_1"}
+    dispute = {**inquiry, "status": "needs_response"}
+    for order in ((inquiry, dispute), (dispute, inquiry)):
+        assert from_objects(*order).of("dispute")["du_1"]["status"] == "needs_response"

@@ -77,11 +77,12 @@ SHAPES: Mapping[str, Shape] = {
     "dispute": {
         "status": Ranked(
             (
+                # An inquiry, which may become a dispute, also after it seemed closed.
                 "warning_needs_response",
-                "needs_response",
                 "warning_under_review",
-                "under_review",
                 "warning_closed",
+                "needs_response",
+                "under_review",
                 "prevented",
                 "won",
                 "lost",

@@ -73,3 +73,15 @@ async def test_f35_a_cancellation_after_a_part_went_back_is_of_the_rest(stage: S
     assert sum(one["amount"] for one in await stage.ledger("refund")) == 8500 + 4250
     await stage.deliver()
     await stage.assert_all_laws_hold()
+
+
+async def test_the_mail_of_a_cancellation_says_why_nothing_goes_back(stage: Stage) -> None:
+    """Everything had gone back before: not that it was cancelled too late."""
+    placed = await owed(stage)
+    await stage.run_jobs()
+    await request_cancel(stage.system, placed.booking_id, "customer")
+    await stage.run_jobs()
+    row = await stage.row("SELECT body_text FROM messages WHERE kind = 'booking_cancelled'")
+    assert "All of it went back already." in row["body_text"]
+    assert "this late" not in row["body_text"]
+    assert len(await stage.ledger("refund")) == 1

@@ -62,6 +62,8 @@ def refund_preview(
     percent, why = refund_percent(tiers, starts_at, now)
     left = max(captured - refunded, 0)
     amount = min(share(left, percent, currency), left)
+    if captured and not left:
+        why = "All of it went back already."
     return RefundPreview(amount, currency, percent, why if captured else "Nothing was paid.")
 
 

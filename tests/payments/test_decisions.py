@@ -57,6 +57,7 @@ INVARIANTS: dict[str, Invariant] = {
         step not in LETS_GO
         or ((s.at_stripe is AtStripe.CLOSED or s.funds is Funds.FAILED) and not s.others_open)
     ),
+    "f09_nothing_that_saw_money_is_let_go": lambda s, step: step not in LETS_GO or s.recorded is Recorded.NO,
     "f15_no_hold_lapses_before_its_time": lambda s, step: step is not Step.LAPSE or s.hold_over,
     "only_who_waits_can_lapse": lambda s, step: step not in LETS_GO or s.status in WAITING,
     "f01_f04_money_is_never_passed_over": lambda s, step: (

@@ -135,9 +135,9 @@ def _seated(s: Situation) -> Step:
 
 
 def _unpaid(s: Situation) -> Step:
-    """The expiry fence (rule 8): only what Stripe has closed is let go."""
+    """The expiry fence (rule 8): only what Stripe has closed is let go, and nothing that saw money."""
     closed = s.at_stripe is AtStripe.CLOSED or s.funds is Funds.FAILED
-    if not closed or s.others_open:
+    if not closed or s.others_open or s.recorded is not Recorded.NO:
         return Step.NOTHING
     if s.cancel_requested:
         return Step.CANCEL

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -89,6 +90,12 @@ class Server(Controller):
     def __init__(self, mailbox: Mailbox, **options: Any) -> None:
         international = options.pop("international", True)
         super().__init__(mailbox, hostname="127.0.0.1", port=0, enable_SMTPUTF8=international, **options)
+        self._sessions: list[SMTP] = []
+
+    def factory(self) -> SMTP:
+        session: SMTP = super().factory()  # type: ignore[no-untyped-call]
+        self._sessions.append(session)
+        return session
 
     def _trigger_server(self) -> None:
         # The port is only known now; the controller wants to greet it before `start` returns.
@@ -98,7 +105,17 @@ class Server(Controller):
 
     def stop(self, no_assert: bool = False) -> None:
         with suppress(Exception):
+            asyncio.run_coroutine_threadsafe(self._hang_up(), self.loop).result(5)
+        with suppress(Exception):
             super().stop(no_assert=no_assert)
+
+    async def _hang_up(self) -> None:
+        """The thread's loop ends with `stop`: connections that are still open then would never let go of their sockets."""
+        for session in self._sessions:
+            if session.transport is not None:
+                session.transport.abort()  # type: ignore[attr-defined]
+        for _ in range(3):
+            await asyncio.sleep(0)
 
 
 def text_of(mail: EmailMessage) -> str:

@@ -135,9 +135,13 @@ class SmtpBatch:
     async def close(self) -> None:
         client, self._client = self._client, None
         if client is not None and client.is_connected:
+            transport = client.transport  # the client forgets it when it has said goodbye
             with contextlib.suppress(aiosmtplib.SMTPException, OSError):
                 await client.quit(timeout=GOODBYE_TIMEOUT_S)
-            client.close()
+            _hang_up(client, transport)
+        # A transport lets go of its socket in the loop's next rounds, over TLS in the second.
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
 
     def _sender_of(self, mail: OutgoingMail) -> str:
         address = parseaddr(mail.from_address)[1] or self._mail_from
@@ -238,7 +242,14 @@ class SmtpBatch:
     def _drop(self) -> None:
         client, self._client = self._client, None
         if client is not None:
-            client.close()
+            _hang_up(client, client.transport)
+
+
+def _hang_up(client: aiosmtplib.SMTP, transport: asyncio.BaseTransport | None) -> None:
+    """At once: a polite end over TLS would wait for the server's own."""
+    client.close()
+    if isinstance(transport, asyncio.WriteTransport):
+        transport.abort()
 
 
 def _composed(mail: OutgoingMail, sender: str) -> bytes:

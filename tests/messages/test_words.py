@@ -65,7 +65,7 @@ async def test_a_confirmation_says_everything(outbox: Outbox, mailbox: Mailbox) 
         ):
             assert fact in words, fact
     assert "2 x Sample pie" in text_of(mail)
-    assert "1 × Sample red" in html_of(mail)  # noqa: RUF001
+    assert "1 × Sample red" in html_of(mail)
     images = [part for part in mail.walk() if part["Content-ID"] == "<qr@holdfast>"]
     assert images[0].get_payload(decode=True) == qr_png(link)
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from holdfast.bookings.actions import Placed
 from holdfast.bookings.cancelling import refund_preview, request_cancel
+from holdfast.errors import ValidationFailed
 from holdfast.refunds import actions, store
 from holdfast.refunds.actions import refund_by_staff
 from holdfast.refunds.jobs import ask_for_due
@@ -85,3 +88,31 @@ async def test_the_mail_of_a_cancellation_says_why_nothing_goes_back(stage: Stag
     assert "All of it went back already." in row["body_text"]
     assert "this late" not in row["body_text"]
     assert len(await stage.ledger("refund")) == 1
+
+
+async def test_f44_the_dashboards_refund_of_a_cancelled_booking_asks_nobody_to_cancel_it(
+    stage: Stage,
+) -> None:
+    """Cancelled too late for a refund, and then given back as a kindness."""
+    placed = await stage.paid()
+    await stage.execute(
+        "UPDATE offerings SET starts_at = %s, ends_at = %s",
+        stage.clock.now() + timedelta(hours=1),
+        stage.clock.now() + timedelta(hours=4),
+    )
+    await request_cancel(stage.system, placed.booking_id, "customer")
+    await stage.dashboard("refund", session=placed.checkout_session_id)
+    await stage.deliver()
+    await stage.run_jobs()
+    assert [one["reason"] for one in (await stage.story(placed))["refunds"]] == ["outside"]
+    assert await stage.tasks() == []
+    await stage.assert_all_laws_hold()
+
+
+async def test_f22_a_sum_that_cannot_be_paid_in_its_currency_is_refused_at_once(stage: Stage) -> None:
+    """Stripe takes dinars in tens of their smallest unit; asked for later, it would end as a task to pay by hand."""
+    placed = await stage.paid()
+    await stage.execute("UPDATE payments SET currency = 'KWD'")
+    with pytest.raises(ValidationFailed):
+        await refund_by_staff(stage.system, placed.booking_id, 105, "staff:hf_test")
+    assert (await refund_by_staff(stage.system, placed.booking_id, 110, "staff:hf_test"))["amount"] == 110

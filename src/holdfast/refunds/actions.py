@@ -19,6 +19,7 @@ from holdfast.errors import (
     StripeUnavailable,
     ValidationFailed,
 )
+from holdfast.money import step
 from holdfast.payments import store as payments
 from holdfast.refunds import rules, store
 from holdfast.stripe_gateway.evidence import Evidence
@@ -28,6 +29,7 @@ from holdfast.tasks.actions import open_task
 
 LEASE = timedelta(seconds=60)
 KEY_LASTS = timedelta(hours=23)
+OVER = frozenset({"cancelled", "declined", "expired"})
 NO_REASON = "Stripe gave no reason"
 IN_ANOTHER_WAY = (
     "A refund did not go through ({failure}): the guest still has to get the money, in another way."
@@ -76,6 +78,10 @@ async def _owe(system: System, conn: Connection, order: Row, amount: int | None,
     if wanted > left or wanted == 0:
         raise RefundRefused(
             f"Of this payment {left} {payment['currency']} (in minor units) can still be refunded.", left=left
+        )
+    if wanted % step(payment["currency"]):
+        raise ValidationFailed(
+            f"A refund in {payment['currency']} is a multiple of {step(payment['currency'])}."
         )
     row = {
         "refund_id": system.ids.new("ref"),
@@ -232,7 +238,7 @@ async def take_over_refunds(
         if mine is not None:
             changed |= await _move(system, conn, now, mine, status, stripe_id, failure)
         elif payment is not None:
-            await _take_over(system, conn, now, payment, rows, stripe_id, facts, status)
+            await _take_over(system, conn, now, order, payment, rows, stripe_id, facts, status)
             changed = True
     return [f"booking:{order['booking_id']}"] if changed else []
 
@@ -241,6 +247,7 @@ async def _take_over(
     system: System,
     conn: Connection,
     now: datetime,
+    order: Row,
     payment: Row,
     rows: list[Row],
     stripe_id: str,
@@ -275,7 +282,7 @@ async def _take_over(
         _refunded(await store.refunds_of_order(conn, payment["order_id"]), payment["payment_id"])
         >= payment["captured"]
     )
-    if whole and payment["purpose"] == "order":
+    if whole and payment["purpose"] == "order" and order["status"] not in OVER:
         await open_task(
             conn,
             system.ids,

@@ -180,6 +180,8 @@ async def _attempt_to_pay(system: System, conn: Connection, booking_id: str) -> 
         raise NotFound("There is no such booking.")
     if order["status"] == "expired" or (order["status"] == "pending" and order["expires_at"] <= now):
         raise Expired("The time to pay is over; the seats were let go.")
+    if order["called_off"]:
+        raise Conflict("There is nothing to pay: the event does not take place.")
     if order["status"] != "pending" or order["cancel_requested_at"] is not None:
         raise Conflict(f"There is nothing to pay: the booking is {order['status']}.")
     attempts = await payments.attempts_of_order(conn, order["order_id"])

@@ -79,7 +79,8 @@ async def _cancel_locked(system: System, conn: Connection, order: Row, actor: st
         return CancelResult("pending", 0, order["currency"], "Nothing was paid.")
     if order["status"] != "confirmed":
         raise Conflict(f"A booking that is {order['status']} cannot be cancelled here; please write to us.")
-    if order["starts_at"] is not None and order["starts_at"] <= now and not actor.startswith("staff"):
+    started = order["starts_at"] is not None and order["starts_at"] <= now and not order["called_off"]
+    if started and not actor.startswith("staff"):
         raise Conflict("It has started already, so it cannot be cancelled any more.")
     preview = await _preview(conn, order, now)
     await _end_confirmed(system, conn, order, preview, actor, now)
@@ -159,6 +160,7 @@ async def _preview(conn: Connection, order: Row, now: datetime) -> RefundPreview
         captured=payment["captured"] if payment else 0,
         refunded=sum(one["amount"] for one in mine),
         currency=order["currency"],
+        called_off=order["called_off"],
     )
 
 

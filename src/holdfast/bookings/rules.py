@@ -23,6 +23,7 @@ TRANSITIONS: Mapping[str, frozenset[str]] = {
     "expired": frozenset({"confirmed", "stuck", "cancelled"}),
     "stuck": frozenset({"confirmed", "cancelled", "expired"}),
 }
+CALLED_OFF = "It does not take place, so all of it goes back."
 LIVE = frozenset({"pending", "requested", "confirmed", "in_progress", "completed"})
 
 
@@ -57,9 +58,10 @@ def refund_preview(
     captured: int,
     refunded: int,
     currency: str,
+    called_off: bool = False,
 ) -> RefundPreview:
     """The tier's share of what has not gone back already: half of a booking that was given back is not cancelled again."""
-    percent, why = refund_percent(tiers, starts_at, now)
+    percent, why = (100, CALLED_OFF) if called_off else refund_percent(tiers, starts_at, now)
     left = max(captured - refunded, 0)
     amount = min(share(left, percent, currency), left)
     if captured and not left:

@@ -125,7 +125,8 @@ async def _situation(case: Case, attempts: list[dict[str, Any]], known: Evidence
         units=await steps.seats_of(case, wanted),
         charged_in_time=_in_time(money, order["expires_at"]),
         hold_over=_hold_over(case),
-        cancel_requested=order["cancel_requested_at"] is not None,
+        # Nobody pays for an event that does not take place.
+        cancel_requested=order["called_off"] or order["cancel_requested_at"] is not None,
         others_open=any(one["attempt_id"] != mine and _may_still_pay(one) for one in attempts),
         free=order["amount"] == 0,
     )

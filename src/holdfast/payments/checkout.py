@@ -61,7 +61,8 @@ async def _close_absent(system: System, attempt_id: str, now: datetime) -> None:
 
 
 async def should_close(system: System, attempt_id: str) -> bool:
-    """Whether it can still be paid and must not be: its hold is over or was cancelled, or it is one too many (F31)."""
+    """Whether it can still be paid and must not be: its hold is over or was cancelled, its event does not take
+    place, or it is one too many (F31)."""
     now = system.clock.now()
     row = await system.database.read(lambda conn: store.closing(conn, attempt_id))
     if row is None:
@@ -71,7 +72,7 @@ async def should_close(system: System, attempt_id: str) -> bool:
     waiting = row["order_status"] in {"pending", "requested"}
     over = row["expires_at"] is not None and row["expires_at"] <= now
     # Also what is open for an order that needs no money any more: it must not be paid.
-    return not waiting or over or row["cancel_requested_at"] is not None
+    return not waiting or over or row["called_off"] or row["cancel_requested_at"] is not None
 
 
 async def _create(system: System, row: Row) -> Row | None:

@@ -27,7 +27,7 @@ async def lock_order(conn: Connection, order_id: str) -> Row | None:
         conn,
         """SELECT o.*, b.booking_id, b.reference, b.contact_name, b.contact_email, b.contact_phone, b.seats, b.expires_at,
                   b.hold_limit, b.confirmed_at, f.title, f.hold_minutes, f.starts_at,
-                  f.version AS current_version
+                  f.version AS current_version, f.status = 'cancelled' AS called_off
              FROM orders o
              JOIN bookings b USING (order_id)
              JOIN offerings f ON f.offering_id = o.offering_id
@@ -68,8 +68,10 @@ async def closing(conn: Connection, attempt_id: str) -> Row | None:
     """What decides whether an attempt has to be closed at Stripe."""
     return await _one(
         conn,
-        """SELECT a.status AS attempt_status, a.evidence, o.status AS order_status, o.cancel_requested_at, b.expires_at
+        """SELECT a.status AS attempt_status, a.evidence, o.status AS order_status, o.cancel_requested_at, b.expires_at,
+                  f.status = 'cancelled' AS called_off
              FROM attempts a JOIN orders o USING (order_id) JOIN bookings b USING (order_id)
+             JOIN offerings f ON f.offering_id = o.offering_id
             WHERE attempt_id = %(id)s""",
         {"id": attempt_id},
     )

@@ -95,18 +95,8 @@ async def _end_confirmed(
     await store.move_order(conn, order["order_id"], "cancelled")
     payment = await _kept_payment(conn, order["order_id"])
     if payment is not None and preview.amount:
-        refund = {
-            "refund_id": system.ids.new("ref"),
-            "payment_id": payment["payment_id"],
-            "order_id": order["order_id"],
-            "tenant_id": order["tenant_id"],
-            "amount": preview.amount,
-            "currency": preview.currency,
-            "reason": "cancelled",
-            "actor": actor,
-            "created_at": now,
-        }
-        await refunds.insert_refund(conn, refund)
+        refund_id = system.ids.new("ref")
+        await refunds.owe(conn, refund_id, payment["payment_id"], preview.amount, "cancelled", actor, now)
     params = {"refund_amount": preview.amount, "currency": preview.currency, "why": preview.why}
     await messages.enqueue(
         conn, system.ids, now, booking=order, kind="booking_cancelled", cause=actor, params=params

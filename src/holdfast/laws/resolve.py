@@ -46,7 +46,7 @@ async def _answer(system: System, conn: Connection, violation: Violation, actor:
         raise NotFound("Its order has no booking: see order_has_booking.")
     paid = await payments.payments_of_order(conn, order["order_id"])
     payment = next(one for one in paid if one["payment_id"] == violation.subject)
-    left = await _unanswered(conn, payment)
+    left = await refunds.left_of(conn, payment["payment_id"])
     if left <= 0:
         return "Its money is going back already."
     if payment["purpose"] == "returned":
@@ -90,16 +90,6 @@ async def _seat(
     return await _return(system, conn, now, order, payment, left, actor)
 
 
-async def _unanswered(conn: Connection, payment: Row) -> int:
-    rows = await refunds.refunds_of_order(conn, payment["order_id"])
-    going = sum(
-        one["amount"]
-        for one in rows
-        if one["payment_id"] == payment["payment_id"] and one["status"] != "failed"
-    )
-    return int(payment["captured"]) - int(going)
-
-
 async def _return(
     system: System, conn: Connection, now: datetime, order: Row, payment: Row, amount: int, actor: str
 ) -> str:
@@ -109,20 +99,7 @@ async def _return(
     reason = {"expired": "late", "cancelled": "cancelled", "declined": "cancelled"}.get(
         order["status"], "surplus"
     )
-    await refunds.insert_refund(
-        conn,
-        {
-            "refund_id": system.ids.new("ref"),
-            "payment_id": payment["payment_id"],
-            "order_id": order["order_id"],
-            "tenant_id": order["tenant_id"],
-            "amount": amount,
-            "currency": payment["currency"],
-            "reason": reason,
-            "actor": actor,
-            "created_at": now,
-        },
-    )
+    await refunds.owe(conn, system.ids.new("ref"), payment["payment_id"], amount, reason, actor, now)
     told = {"amount": amount, "currency": payment["currency"], "why": reason}
     await enqueue(
         conn,

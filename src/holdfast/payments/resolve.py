@@ -82,7 +82,7 @@ async def _give_back(system: System, conn: Connection, order: Row, payment: Row 
     await bookings.release_claims(conn, order["booking_id"], now)
     await bookings.mark_ended(conn, order["booking_id"], now)
     await bookings.move_order(conn, order["order_id"], "cancelled")
-    amount = await _owe_all(system, conn, order, payment, actor)
+    amount = await _owe_all(system, conn, payment, actor)
     params = {
         "refund_amount": amount,
         "currency": order["currency"],
@@ -104,29 +104,9 @@ async def _give_back(system: System, conn: Connection, order: Row, payment: Row 
     return "cancelled"
 
 
-async def _owe_all(system: System, conn: Connection, order: Row, payment: Row | None, actor: str) -> int:
-    if payment is None:
-        return 0
-    rows = await refunds.refunds_of_order(conn, order["order_id"])
-    back = sum(
-        one["amount"]
-        for one in rows
-        if one["payment_id"] == payment["payment_id"] and one["status"] != "failed"
-    )
-    left: int = payment["captured"] - back
-    if left:
-        await refunds.insert_refund(
-            conn,
-            {
-                "refund_id": system.ids.new("ref"),
-                "payment_id": payment["payment_id"],
-                "order_id": order["order_id"],
-                "tenant_id": order["tenant_id"],
-                "amount": left,
-                "currency": payment["currency"],
-                "reason": "staff",
-                "actor": actor,
-                "created_at": system.clock.now(),
-            },
-        )
+async def _owe_all(system: System, conn: Connection, payment: Row | None, actor: str) -> int:
+    left = await refunds.left_of(conn, payment["payment_id"]) if payment else 0
+    if payment and left:
+        now = system.clock.now()
+        await refunds.owe(conn, system.ids.new("ref"), payment["payment_id"], left, "staff", actor, now)
     return left

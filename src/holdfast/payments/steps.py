@@ -197,20 +197,8 @@ async def _return(case: Case, reason: str) -> None:
     payment_id = await _record(case, "returned")
     if payment_id is None or not money.amount or not money.currency:
         return
-    await refunds.insert_refund(
-        case.conn,
-        {
-            "refund_id": case.system.ids.new("ref"),
-            "payment_id": payment_id,
-            "order_id": case.order["order_id"],
-            "tenant_id": case.order["tenant_id"],
-            "amount": money.amount,
-            "currency": money.currency,
-            "reason": reason,
-            "actor": case.actor,
-            "created_at": case.now,
-        },
-    )
+    refund_id = case.system.ids.new("ref")
+    await refunds.owe(case.conn, refund_id, payment_id, money.amount, reason, case.actor, case.now)
     await _message(
         case,
         "money_returned",

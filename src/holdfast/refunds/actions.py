@@ -71,9 +71,7 @@ async def _owe(system: System, conn: Connection, order: Row, amount: int | None,
         raise RefundRefused(
             "The payment is disputed: Stripe has taken the money already, and a refund would lose it twice."
         )
-    left = payment["captured"] - _refunded(
-        await store.refunds_of_order(conn, order["order_id"]), payment["payment_id"]
-    )
+    left = await store.left_of(conn, payment["payment_id"])
     wanted = left if amount is None else amount
     if wanted > left or wanted == 0:
         raise RefundRefused(
@@ -83,26 +81,9 @@ async def _owe(system: System, conn: Connection, order: Row, amount: int | None,
         raise ValidationFailed(
             f"A refund in {payment['currency']} is a multiple of {step(payment['currency'])}."
         )
-    row = {
-        "refund_id": system.ids.new("ref"),
-        "payment_id": payment["payment_id"],
-        "order_id": order["order_id"],
-        "tenant_id": order["tenant_id"],
-        "amount": wanted,
-        "currency": payment["currency"],
-        "reason": "staff",
-        "actor": actor,
-        "created_at": now,
-    }
-    await store.insert_refund(conn, row)
+    row = await store.owe(conn, system.ids.new("ref"), payment["payment_id"], wanted, "staff", actor, now)
     await _tell(conn, now, row, "refund_owed", actor, amount=wanted, currency=payment["currency"])
-    return {**row, "status": "owed"}
-
-
-def _refunded(refunds: list[Row], payment_id: str) -> int:
-    return sum(
-        one["amount"] for one in refunds if one["payment_id"] == payment_id and one["status"] != "failed"
-    )
+    return row
 
 
 async def ask_for(system: System, refund: Row) -> str:
@@ -278,10 +259,7 @@ async def _take_over(
     if status == "failed":  # the news of its failure may come before the news of it
         await _failed(system, conn, row, stripe_id, row["failure"] or NO_REASON)
         return
-    whole = (
-        _refunded(await store.refunds_of_order(conn, payment["order_id"]), payment["payment_id"])
-        >= payment["captured"]
-    )
+    whole = await store.left_of(conn, payment["payment_id"]) <= 0
     if whole and payment["purpose"] == "order" and order["status"] not in OVER:
         await open_task(
             conn,
@@ -298,7 +276,7 @@ async def _take_over(
 
 async def _make_room(conn: Connection, now: datetime, payment: Row, rows: list[Row], amount: int) -> None:
     """What was refunded at Stripe need not be refunded again by us: rows that nobody has asked Stripe for give way."""
-    room = payment["captured"] - _refunded(rows, payment["payment_id"])
+    room = await store.left_of(conn, payment["payment_id"])
     for row in rows:
         if room >= amount:
             return

@@ -10,15 +10,40 @@ from holdfast.database.connection import Connection
 Row = dict[str, Any]
 
 
-async def insert_refund(conn: Connection, row: Row) -> None:
-    """What is owed, due at once. PostgreSQL refuses one above what was captured (F35)."""
-    await conn.execute(
-        """INSERT INTO refunds (refund_id, payment_id, order_id, tenant_id, amount, currency, reason, status, actor,
-            try_at, created_at)
-           VALUES (%(refund_id)s, %(payment_id)s, %(order_id)s, %(tenant_id)s, %(amount)s, %(currency)s, %(reason)s, 'owed',
-                   %(actor)s, %(created_at)s, %(created_at)s)""",
-        row,
+async def owe(
+    conn: Connection, refund_id: str, payment_id: str, amount: int, reason: str, actor: str, now: datetime
+) -> Row:
+    """What is owed of a payment, due at once; the row. PostgreSQL refuses one above what was captured (F35)."""
+    rows = await _all(
+        conn,
+        """INSERT INTO refunds (refund_id, payment_id, order_id, tenant_id, amount, currency, reason, status, actor, try_at,
+                                created_at)
+           SELECT %(refund_id)s, payment_id, order_id, tenant_id, %(amount)s, currency, %(reason)s, 'owed', %(actor)s, %(now)s,
+                  %(now)s
+             FROM payments WHERE payment_id = %(payment_id)s
+        RETURNING *""",
+        {
+            "refund_id": refund_id,
+            "payment_id": payment_id,
+            "amount": amount,
+            "reason": reason,
+            "actor": actor,
+            "now": now,
+        },
     )
+    return rows[0]
+
+
+async def left_of(conn: Connection, payment_id: str) -> int:
+    """What of a payment was neither given back nor is on its way back."""
+    rows = await _all(
+        conn,
+        """SELECT captured - coalesce((SELECT sum(amount) FROM refunds r
+                                        WHERE r.payment_id = p.payment_id AND r.status <> 'failed'), 0)::bigint AS amount
+             FROM payments p WHERE payment_id = %(id)s""",
+        {"id": payment_id},
+    )
+    return int(rows[0]["amount"])
 
 
 async def insert_outside_refund(conn: Connection, row: Row) -> None:

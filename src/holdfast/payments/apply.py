@@ -62,7 +62,7 @@ async def apply(
     attempt = next(one for one in attempts if one["attempt_id"] == attempt_id)
     known = merged(Evidence(attempt["evidence"]), evidence)
     money = read_money(known, attempt["amount"], attempt["currency"])
-    payments = await _payments(conn, order["order_id"], attempt_id, known)
+    payments = await _payments(conn, attempt, known)
     case = Case(system, conn, now, order, attempt, money, payments, found_by)
 
     await _keep_hold_after_decline(case)
@@ -132,17 +132,17 @@ async def _situation(case: Case, attempts: list[dict[str, Any]], known: Evidence
     )
 
 
-async def _payments(
-    conn: Connection, order_id: str, attempt_id: str, known: Evidence
-) -> list[dict[str, Any]]:
+async def _payments(conn: Connection, attempt: dict[str, Any], known: Evidence) -> list[dict[str, Any]]:
     """The order's payments. One that was filed under another attempt before the session of its own was told (strays.py) is
-    filed under that session's attempt now."""
-    payments = await store.payments_of_order(conn, order_id)
+    filed under that session's attempt now, unless that attempt is known by another intent."""
+    payments = await store.payments_of_order(conn, attempt["order_id"])
     named = {only(facts, "payment_intent") for facts in known.of("session").values()}
+    if attempt["payment_intent_id"] is not None:
+        named &= {attempt["payment_intent_id"]}
     for payment in payments:
-        if payment["payment_intent_id"] in named and payment["attempt_id"] != attempt_id:
-            await store.file_payment(conn, payment["payment_id"], attempt_id)
-            payment["attempt_id"] = attempt_id
+        if payment["payment_intent_id"] in named and payment["attempt_id"] != attempt["attempt_id"]:
+            await store.file_payment(conn, payment["payment_id"], attempt["attempt_id"])
+            payment["attempt_id"] = attempt["attempt_id"]
     return payments
 
 

@@ -26,7 +26,7 @@ def test_what_is_wrong_ends_with_1_and_says_what_to_do(holdfast: Holdfast) -> No
 
 def test_a_law_that_is_not_there_names_those_that_are(holdfast: Holdfast) -> None:
     ran = holdfast("doctor", "everybody_is_happy", "--json")
-    assert (ran.code, ran.json["code"]) == (1, "not_found")
+    assert (ran.code, ran.json["code"]) == (2, "validation_failed")
     assert LAW in ran.err
 
 

@@ -54,3 +54,22 @@ def test_an_exception_is_one_line_without_what_was_in_its_variables() -> None:
     assert "fail" in json.dumps(entry["exception"])
     for secret in ("very secret key", "sk_test_secret", "guest@example.com"):
         assert secret not in line
+
+
+CAPTURED = """
+import io, sys
+import structlog
+from holdfast.cli.logs import log_as_json
+
+outside, sys.stderr = sys.stderr, io.StringIO()
+log_as_json()
+structlog.get_logger().info("said inside")
+sys.stderr.close()
+sys.stderr = outside
+structlog.get_logger().info("said outside")
+"""
+
+
+def test_a_log_outlives_whoever_captured_stderr_when_it_was_set_up() -> None:
+    said = subprocess.run([sys.executable, "-c", CAPTURED], capture_output=True, text=True, check=True).stderr
+    assert [json.loads(line)["event"] for line in said.splitlines()] == ["said outside"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TextIO, cast
 
 import structlog
 from structlog.typing import EventDict
@@ -30,6 +30,17 @@ def _all_told(exceptions: Any) -> Iterator[dict[str, Any]]:
             yield from _all_told(inner)
 
 
+class CurrentStderr:
+    """stderr as it is when something is said, not as it was when logging was set up: whoever captures it in between, as tests
+    and supervisors do, may have closed that one."""
+
+    def write(self, text: str) -> int:
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+
 def log_as_json() -> None:
     """Ours through structlog; what libraries say through logging, from warnings on, in the same shape."""
     shared: list[structlog.typing.Processor] = [
@@ -39,13 +50,14 @@ def log_as_json() -> None:
         WITHOUT_VARIABLES,
         without_rows,
     ]
+    stderr = CurrentStderr()
     structlog.configure(
         processors=[*shared, structlog.processors.JSONRenderer()],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, stderr)),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(cast(TextIO, stderr))
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,

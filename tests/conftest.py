@@ -19,6 +19,7 @@ from collections.abc import AsyncIterator, Iterator
 import hypothesis
 import pytest
 import pytest_asyncio
+import structlog
 from playwright.async_api import Browser, Page
 
 from holdfast.system import System
@@ -38,6 +39,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("browser"):
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    """Commands that run in this process set logging up as a server does: the next test finds it as it is without."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

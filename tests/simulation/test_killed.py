@@ -129,7 +129,8 @@ async def lived_evening(stage: Stage, town: Town) -> Evening:
     secret = await register_endpoint(
         stage.street, stage.sandbox, f"http://127.0.0.1:{port}/api/webhooks/stripe"
     )
-    settings = replace(town.settings, public_url=f"http://127.0.0.1:{port}", stripe_webhook_secret=(secret,))
+    # The public address stays the town's: mails are known by it again when the town's own worker finishes what was begun.
+    settings = replace(town.settings, stripe_webhook_secret=(secret,))
     worker = Program(("worker",), environment_of(settings))
     async with serving(settings, workers=2, port=port) as ((web,), http):
         worker.start()
@@ -183,7 +184,15 @@ async def assert_nothing_is_lost_and_nothing_twice(town: Town, evening: Evening)
     assert not [one for one in ledger["checkout.session"] if one["status"] == "open"]
 
     mails = await town.mails()
-    assert Counter(mail["to"][0] for mail in mails) == Counter(row["contact_email"] for row in confirmed)
+    assert Counter(mail["to"][0] for mail in mails) == Counter(row["contact_email"] for row in confirmed), {
+        address: [
+            (mail["subject"], mail["message_id"], mail["copies"])
+            for mail in mails
+            if mail["to"][0] == address
+        ]
+        for address, count in Counter(mail["to"][0] for mail in mails).items()
+        if count > 1
+    }
     again = sum(mail["copies"] - 1 for mail in mails)
     assert again <= evening.killed.count("worker"), (
         "a mail comes again only if the worker died while sending it"

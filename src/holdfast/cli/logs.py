@@ -55,7 +55,7 @@ def log_as_json() -> None:
         processors=[*shared, structlog.processors.JSONRenderer()],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(cast(TextIO, stderr)),
-        cache_logger_on_first_use=True,
+        cache_logger_on_first_use=False,  # a cached logger could not be set up anew in the same process
     )
     handler = logging.StreamHandler(cast(TextIO, stderr))
     handler.setFormatter(

@@ -1,4 +1,4 @@
-"""A payment and its attempt name the same PaymentIntent.
+"""An attempt that took money names the PaymentIntent of it, or of one of them when it was paid twice.
 
 Why: refunds, disputes and questions come by the intent's id; where it is missing or another's, they do not
     find their order.
@@ -39,7 +39,8 @@ LAW = Law(
         SELECT p.payment_id AS subject, p.recorded_at AS since, p.order_id, p.payment_intent_id, a.attempt_id,
                a.payment_intent_id AS attempts_intent
           FROM payments p JOIN attempts a USING (attempt_id)
-         WHERE a.payment_intent_id IS DISTINCT FROM p.payment_intent_id""",
+         WHERE NOT EXISTS (SELECT FROM payments one
+                            WHERE one.attempt_id = a.attempt_id AND one.payment_intent_id = a.payment_intent_id)""",
     repair=take_over_intent,
     breaks_with="""
         UPDATE attempts SET payment_intent_id = NULL WHERE attempt_id = %(confirmed_attempt)s""",

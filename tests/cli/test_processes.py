@@ -14,7 +14,6 @@ import httpx
 import pytest
 
 from holdfast.cli.ports import is_free
-from holdfast.cli.processes import KILL_AFTER_S
 from tests.cli.conftest import Holdfast
 from tests.demo.running import environment, eventually
 

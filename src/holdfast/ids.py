@@ -54,6 +54,20 @@ def booking_token(secret_key: str, booking_id: str) -> str:
     return urlsafe_b64encode(mac[:18]).decode()
 
 
+def action_token(secret_key: str, link_id: str) -> str:
+    """The secret of a link that does something once: the link's id and its signature, so that a forged one is refused
+    without a look into the database."""
+    mac = hmac.new(secret_key.encode(), f"link:{link_id}".encode(), hashlib.sha256).digest()
+    return f"{link_id}.{urlsafe_b64encode(mac[:18]).decode()}"
+
+
+def link_of_token(secret_key: str, token: str) -> str | None:
+    """The id of the link that a token names; None for a token that we did not make. Compares in constant time."""
+    link_id, _, _ = token.partition(".")
+    fits = hmac.compare_digest(action_token(secret_key, link_id).encode(), token.encode()[:200])
+    return link_id if fits else None
+
+
 def sha256(text: str) -> bytes:
     """What is stored of a secret."""
     return hashlib.sha256(text.encode()).digest()

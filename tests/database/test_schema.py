@@ -64,6 +64,7 @@ async def test_every_step_that_is_not_in_the_table_is_refused(conn: Connection, 
     """All pairs of states. A step that is in the table is not refused by it."""
     async with conn.transaction():
         booked = await hold(conn, NOW, event)
+        await conn.execute("UPDATE orders SET requested_at = %s, respond_by = %s", (NOW, NOW))
     for before in TRANSITIONS:
         await conn.execute("BEGIN")
         await put_into(conn, booked, before)
@@ -112,9 +113,11 @@ async def test_f01_a_live_order_without_its_booking_cannot_be_committed(
     )
     await conn.commit()
     order = """INSERT INTO orders (order_id, tenant_id, offering_id, customer_id, status, amount, currency, source,
-                                   offering_version, refund_tiers, stuck_reason, created_at)
-               VALUES ('ord_alone', %s, %s, 'cus_1', %s, 0, 'GBP', 'api', 1, '[]', %s, %s)"""
-    values = (event.tenant_id, event.offering_id, status, "test" if status == "stuck" else None, NOW)
+                                   offering_version, refund_tiers, stuck_reason, created_at, requested_at, respond_by)
+               VALUES ('ord_alone', %s, %s, 'cus_1', %s, 0, 'GBP', 'api', 1, '[]', %s, %s, %s, %s)"""
+    values = (
+        event.tenant_id, event.offering_id, status, "test" if status == "stuck" else None, NOW, NOW, NOW,
+    )  # fmt: skip
     if status in LIVE:
         await refused(conn, order, *values, because="HF001")
     else:
@@ -256,12 +259,29 @@ async def test_one_provider_is_in_one_place(
         assert not fits
 
 
-async def insert_slot(conn: Connection, event: SampleEvent, provider: int, start: datetime) -> None:
+async def test_a_slot_that_nobody_has_blocks_nothing_until_it_is_taken(
+    conn: Connection, event: SampleEvent
+) -> None:
+    async with conn.transaction():
+        await conn.execute(
+            "INSERT INTO providers (provider_id, tenant_id, name, created_at) VALUES (1, %s, 'A', %s)",
+            (event.tenant_id, NOW),
+        )
+        await insert_slot(conn, event, 1, NOW)
+        await insert_slot(conn, event, 1, NOW, taken=0)
+    await refused(conn, "UPDATE units SET taken = 1 WHERE kind = 'slot'", because="slots_do_not_overlap")
+
+
+async def insert_slot(
+    conn: Connection, event: SampleEvent, provider: int, start: datetime, taken: int = 1
+) -> None:
+    """Fifty minutes, and ten to recover."""
     await conn.execute(
-        """INSERT INTO units (tenant_id, offering_id, kind, label, capacity, price, provider_id, during)
-           VALUES (%s, %s, 'slot', %s, 1, 100, %s, tstzrange(%s, %s))""",
+        """INSERT INTO units (tenant_id, offering_id, kind, label, capacity, taken, price, provider_id, during, blocked)
+           VALUES (%s, %s, 'slot', %s, 1, %s, 100, %s, tstzrange(%s, %s), tstzrange(%s, %s))""",
         (
-            event.tenant_id, event.offering_id, f"slot {next(LABELS)}", provider, start, start + timedelta(hours=1),
+            event.tenant_id, event.offering_id, f"slot {next(LABELS)}", taken, provider,
+            start, start + timedelta(minutes=50), start, start + timedelta(hours=1),
         ),
     )  # fmt: skip
 

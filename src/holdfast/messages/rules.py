@@ -35,16 +35,32 @@ class Verdict(StrEnum):
     REFUSED = "refused"
 
 
-KINDS = frozenset(
+KINDS_TO_PROVIDERS = frozenset(
+    {
+        "request_to_answer",
+        "request_reminder",
+        "request_withdrawn",
+        "provider_booking_confirmed",
+        "provider_booking_cancelled",
+        "provider_booking_rescheduled",
+        "provider_authorisation_lost",
+    }
+)
+KINDS_TO_CUSTOMERS = frozenset(
     {
         "booking_confirmed",
         "booking_cancelled",
         "booking_link",
         "booking_moved",
+        "booking_rescheduled",
         "payment_failed",
         "money_returned",
+        "request_received",
+        "request_declined",
+        "authorisation_lost",
     }
 )
+KINDS = KINDS_TO_CUSTOMERS | KINDS_TO_PROVIDERS
 OVER = frozenset({"cancelled", "declined", "expired"})
 SURE = frozenset({"confirmed", "in_progress", "completed", "no_show"})
 

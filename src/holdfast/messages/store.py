@@ -10,7 +10,7 @@ from psycopg.types.json import Jsonb
 
 from holdfast.database.connection import Connection
 from holdfast.ids import Ids
-from holdfast.messages.rules import KINDS
+from holdfast.messages.rules import KINDS, KINDS_TO_PROVIDERS
 
 Row = dict[str, Any]
 Work = Callable[[Connection], Awaitable[None]]
@@ -36,17 +36,78 @@ async def enqueue(
     `booking` needs booking_id, tenant_id and contact_email; without an address the row is kept as
     `suppressed`, so that staff see what was not said. `params` is what the template needs beyond the booking
     (messages/render.py). An unknown kind is a ValueError."""
+    return await _enqueue(
+        conn,
+        ids,
+        now,
+        booking=booking,
+        kind=kind,
+        cause=cause,
+        params=params,
+        unique_key=unique_key,
+        channel="email",
+        recipient=booking.get("contact_email") or "",
+    )
+
+
+async def enqueue_for_provider(
+    conn: Connection,
+    ids: Ids,
+    now: datetime,
+    *,
+    booking: dict[str, Any],
+    provider: dict[str, Any],
+    kind: str,
+    cause: str,
+    params: dict[str, Any] | None = None,
+    unique_key: str | None = None,
+) -> list[str]:
+    """The same for whoever delivers the booking: by e-mail, and by SMS too when the provider has a phone. `provider` needs
+    email and phone, `booking` booking_id and tenant_id. Says the ids of those that are new."""
+    ways = [("email", provider["email"] or "")]
+    if provider["phone"]:
+        ways.append(("sms", provider["phone"]))
+    made = [
+        await _enqueue(
+            conn,
+            ids,
+            now,
+            booking=booking,
+            kind=kind,
+            cause=cause,
+            params=params,
+            unique_key=unique_key,
+            channel=channel,
+            recipient=recipient,
+        )
+        for channel, recipient in ways
+    ]
+    return [message_id for message_id in made if message_id is not None]
+
+
+async def _enqueue(
+    conn: Connection,
+    ids: Ids,
+    now: datetime,
+    *,
+    booking: dict[str, Any],
+    kind: str,
+    cause: str,
+    params: dict[str, Any] | None,
+    unique_key: str | None,
+    channel: str,
+    recipient: str,
+) -> str | None:
     if kind not in KINDS:
         raise ValueError(f"there is no message of kind {kind!r}")
-    recipient = booking.get("contact_email") or ""
     row = await (
         await conn.execute(
             """INSERT INTO messages (message_id, tenant_id, booking_id, customer_id, kind, channel, recipient,
                                      params, unique_key, cause, status, try_at, created_at, error)
                VALUES (%(message_id)s, %(tenant_id)s, %(booking_id)s,
                        (SELECT o.customer_id FROM bookings b JOIN orders o USING (order_id)
-                         WHERE b.booking_id = %(booking_id)s),
-                       %(kind)s, 'email', %(recipient)s, %(params)s, %(unique_key)s, %(cause)s, %(status)s,
+                         WHERE b.booking_id = %(booking_id)s AND NOT %(to_provider)s),
+                       %(kind)s, %(channel)s, %(recipient)s, %(params)s, %(unique_key)s, %(cause)s, %(status)s,
                        %(now)s, %(now)s, %(error)s)
                ON CONFLICT (booking_id, unique_key, channel) WHERE booking_id IS NOT NULL DO NOTHING
                RETURNING message_id""",
@@ -54,7 +115,9 @@ async def enqueue(
                 "message_id": ids.new("msg"),
                 "tenant_id": booking["tenant_id"],
                 "booking_id": booking["booking_id"],
+                "to_provider": kind in KINDS_TO_PROVIDERS,
                 "kind": kind,
+                "channel": channel,
                 "recipient": recipient,
                 "params": Jsonb(params or {}),
                 "unique_key": unique_key or kind,

@@ -1,0 +1,1 @@
+"""Requests: a customer asks, the card is authorised, the provider answers, and only a yes takes the money."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 from holdfast.bookings import record_store, store
 from holdfast.bookings.rules import LIVE
 from holdfast.database.connection import Connection
 from holdfast.errors import Conflict, NotFound
+from holdfast.messages.store import enqueue_for_provider
 from holdfast.system import System
 from holdfast.tasks.actions import open_task
 
@@ -27,8 +29,9 @@ class FixReport:
 
 
 async def ensure_booking_record(system: System, order_id: str, actor: str = "operator") -> str:
-    """The id of the order's booking, made from its lines when it has none. Locks the order and its units. Its seats are taken
-    again when they are free; when they are not, the order becomes stuck and a person is told. Raises NotFound."""
+    """The id of the order's booking, made from its lines when it has none. Locks the order, then the provider of an appointment,
+    then the units. Its seats, or its slot, are taken again when they are free; when they are not, the order becomes stuck and a
+    person is told. Of a request that waits for an answer its provider is told. Raises NotFound."""
 
     async def work(conn: Connection) -> str:
         order = await record_store.order_without_booking(conn, order_id)
@@ -37,17 +40,64 @@ async def ensure_booking_record(system: System, order_id: str, actor: str = "ope
             if facts is None or facts["booking_id"] is None:
                 raise NotFound("There is no such live order.")
             return str(facts["booking_id"])
-        now = system.clock.now()
-        booking_id = await record_store.insert_lost_booking(conn, system, now, order)
-        full = await record_store.take_seats_again(conn, booking_id, order_id, now)
-        await store.tell(
-            conn, order["tenant_id"], order_id, now, actor, "booking_made_again", seats_missing=full
-        )
-        if full is not None:
-            await _stick(system, conn, order["tenant_id"], order_id, full)
-        return booking_id
+        return await _make_again(system, conn, order, actor)
 
-    return await system.database.run(work)
+    booking_id = await system.database.run(work)
+    system.signals.tell("work:messages", f"booking:{booking_id}")
+    return booking_id
+
+
+async def _make_again(system: System, conn: Connection, order: dict[str, Any], actor: str) -> str:
+    now = system.clock.now()
+    order_id: str = order["order_id"]
+    booking_id = await record_store.insert_lost_booking(conn, system, now, order)
+    full = (
+        await record_store.take_slot_again(conn, booking_id, order, now)
+        if order["kind"] == "appointment"
+        else await record_store.take_seats_again(conn, booking_id, order_id, now)
+    )
+    await store.tell(conn, order["tenant_id"], order_id, now, actor, "booking_made_again", seats_missing=full)
+    if full is not None:
+        await _stick(system, conn, order, full)
+    elif order["status"] == "requested" and order["accepted_at"] is None:
+        await tell_provider(system, conn, booking_id, order_id, actor)
+    return booking_id
+
+
+async def tell_provider(
+    system: System, conn: Connection, booking_id: str, order_id: str, cause: str
+) -> list[str]:
+    """Puts the question to whoever has to answer a request into the outbox, once; says the ids of the new messages."""
+    provider = await record_store.provider_of_order(conn, order_id)
+    booking = await store.booking(conn, booking_id)
+    if provider is None or booking is None:
+        return []
+    return await enqueue_for_provider(
+        conn,
+        system.ids,
+        system.clock.now(),
+        booking=booking,
+        provider=provider,
+        kind="request_to_answer",
+        cause=cause,
+    )
+
+
+async def ensure_bookings_of_provider(system: System, provider_id: int) -> list[str]:
+    """The orders of one provider that had lost their booking and have it again; one query when there are none, as nearly always.
+    For whoever reads a provider's requests (F01, F25). One that cannot be mended is left to its law, and keeps nobody from
+    reading the others."""
+    missing = await system.database.read(
+        lambda conn: record_store.orders_of_provider_without_booking(conn, provider_id)
+    )
+    healed = []
+    for order_id in missing:
+        try:
+            await ensure_booking_record(system, order_id, "worker")
+        except NotFound:  # it ended meanwhile
+            continue
+        healed.append(order_id)
+    return healed
 
 
 async def create_booking_record(system: System, order_id: str, actor: str = "operator") -> str:
@@ -91,20 +141,36 @@ async def validate_order_booking(system: System, order_id: str) -> list[str]:
         problems.append(f"The order is {facts['status']}, its booking {facts['booking_status']}.")
     if facts["lines"] != facts["amount"]:
         problems.append(f"Its lines add up to {facts['lines']}, not to {facts['amount']}.")
-    if facts["status"] in LIVE and facts["booking_id"] is not None and facts["claimed"] != facts["seats"]:
-        problems.append(f"It is for {facts['seats']} guests and claims seats for {facts['claimed']}.")
+    if facts["status"] in LIVE and facts["booking_id"] is not None:
+        problems += _seats_that_differ(facts)
     return problems
 
 
-async def _stick(system: System, conn: Connection, tenant_id: int, order_id: str, full: str) -> None:
-    await store.move_order(conn, order_id, "stuck", stuck_reason="seats_gone")
+def _seats_that_differ(facts: dict[str, Any]) -> list[str]:
+    if facts["kind"] != "appointment":
+        same = facts["claimed"] == facts["seats"]
+        return [] if same else [f"It is for {facts['seats']} guests and claims seats for {facts['claimed']}."]
+    accepted = facts["accepted_at"] is not None or facts["status"] not in {"pending", "requested"}
+    has_slot = facts["starts_at"] is not None and (facts["timing"] == "slot" or accepted)
+    if has_slot == (facts["claimed"] == 1):
+        return []
+    return ["It has a time, and no slot for it." if has_slot else "It claims a slot that it should not have."]
+
+
+async def _stick(system: System, conn: Connection, order: dict[str, Any], full: str) -> None:
+    await store.move_order(conn, order["order_id"], "stuck", stuck_reason="seats_gone")
+    missing = (
+        f"its provider has something else at {full}: agree on another time, or refund it."
+        if order["kind"] == "appointment"
+        else f"{full} has no seats left for it: find other seats, or refund it."
+    )
     await open_task(
         conn,
         system.ids,
         system.clock.now(),
         kind="stuck",
-        subject=order_id,
-        sentence=f"Its booking was lost and made again, but {full} has no seats left for it: find other seats, or refund it.",
-        tenant_id=tenant_id,
-        order_id=order_id,
+        subject=order["order_id"],
+        sentence=f"Its booking was lost and made again, but {missing}",
+        tenant_id=order["tenant_id"],
+        order_id=order["order_id"],
     )

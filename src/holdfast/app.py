@@ -34,6 +34,8 @@ from holdfast.lookup import api as lookup_api
 from holdfast.lookup import pages as lookup_pages
 from holdfast.lookup.rules import FROM_ONE_ADDRESS_A_MINUTE
 from holdfast.payments import api as payments_api
+from holdfast.providers import sign_in_pages as provider_sign_in_pages
+from holdfast.providers.sign_in import FROM_ONE_ADDRESS_A_MINUTE as SIGN_IN_LINKS_A_MINUTE
 from holdfast.settings import Settings, load_settings
 from holdfast.system import System, open_system
 from holdfast.tasks import api as tasks_api
@@ -72,6 +74,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     lookup_pages.router,
     door_pages.router,
     sign_in_pages.router,
+    provider_sign_in_pages.router,
     catalog_staff_pages.router,
     bookings_staff_pages.router,
     door_staff_pages.router,
@@ -104,6 +107,7 @@ def create_app(system_settings: Settings, system: System | None = None) -> FastA
     app.state.event_owners = EventOwners()
     app.state.shared_reads = SharedReads()
     app.state.lookup_limiter = RateLimiter(FROM_ONE_ADDRESS_A_MINUTE)
+    app.state.sign_in_limiter = RateLimiter(SIGN_IN_LINKS_A_MINUTE)
     for router in ROUTERS:
         app.include_router(router)
     install_problem_handlers(app, problem_page)

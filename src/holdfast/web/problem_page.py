@@ -36,10 +36,12 @@ PROBLEM_WORDS = {
 
 
 def problem_page(request: Request, error: HoldfastError) -> Response:
-    """An error for people: what happened, what it means, what to do. Staff who are not signed in are led to the sign-in."""
-    if error.status == 401 and request.url.path.startswith("/staff"):
+    """An error for people: what happened, what it means, what to do. Staff and providers who are not signed in are led to their
+    sign-in."""
+    sign_in = _sign_in_of(request.url.path)
+    if error.status == 401 and sign_in:
         back = f"?next={quote(request.url.path)}" if request.method == "GET" else ""
-        return RedirectResponse(f"/staff{back}", 303)
+        return RedirectResponse(f"{sign_in}{back}", 303)
     title, advice = PROBLEM_WORDS.get(error.code, (error.title, ""))
     page = render(
         request, "problem.html", status=error.status, title=title, detail=error.detail, advice=advice
@@ -48,3 +50,10 @@ def problem_page(request: Request, error: HoldfastError) -> Response:
     if seconds is not None:
         page.headers["Retry-After"] = str(seconds)
     return page
+
+
+def _sign_in_of(path: str) -> str | None:
+    """`/providers` is public, and no part of `/provider/`."""
+    if path.startswith("/staff"):
+        return "/staff"
+    return "/provider" if path.startswith("/provider/") else None

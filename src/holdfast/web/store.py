@@ -29,6 +29,12 @@ async def live_key_by_id(conn: Connection, key_id: str) -> Row | None:
     return await found.fetchone()
 
 
+async def provider_by_id(conn: Connection, provider_id: int) -> Row | None:
+    """For a provider's session, which names it."""
+    found = await conn.execute("SELECT * FROM providers WHERE provider_id = %s", (provider_id,))
+    return await found.fetchone()
+
+
 async def take_key_for_itself(conn: Connection, lock: int) -> bool:
     """Until the transaction ends. False: another transaction has it."""
     found = await conn.execute("SELECT pg_try_advisory_xact_lock(%s) AS taken", (lock,))

@@ -83,6 +83,8 @@ ALTER TABLE orders
     ADD CONSTRAINT order_has_a_whole_time CHECK ((starts_at IS NULL) = (ends_at IS NULL)),
     ADD CONSTRAINT requested_order_has_a_deadline CHECK (status <> 'requested' OR (requested_at IS NOT NULL AND respond_by IS NOT NULL));
 
+CREATE INDEX orders_by_offering ON orders (offering_id);
+
 ALTER TABLE order_lines DROP CONSTRAINT order_lines_kind_check;
 ALTER TABLE order_lines ADD CONSTRAINT order_lines_kind_check CHECK (kind IN ('unit', 'menu', 'service', 'adjustment'));
 
@@ -359,31 +361,36 @@ END $$;
 
 -- ─── for operators: safe to call at any time ────────────────────────────────────────────────────────────────────────────
 
--- What there is, by status: SELECT * FROM get_booking_stats();
-CREATE FUNCTION get_booking_stats()
-RETURNS TABLE (kind text, status text, bookings bigint, amount bigint, currency text, oldest timestamptz, overdue bigint)
+-- What there is, by kind and status: SELECT * FROM get_booking_stats(); `orders` above `bookings` means that some have lost theirs
+-- (holdfast fix missing-bookings); `overdue` are holds and requests whose time is over and that are not let go yet.
+CREATE FUNCTION get_booking_stats(at timestamptz DEFAULT clock_timestamp())
+RETURNS TABLE (kind text, status text, orders bigint, bookings bigint, amount bigint, currency text, oldest timestamptz, overdue bigint)
 LANGUAGE sql STABLE AS $$
-    SELECT f.kind, o.status, count(b.booking_id), sum(o.amount)::bigint, o.currency::text, min(o.created_at),
-           count(*) FILTER (WHERE o.status IN ('pending', 'requested') AND b.expires_at <= clock_timestamp())
+    SELECT f.kind, o.status, count(*), count(b.booking_id), sum(o.amount)::bigint, o.currency::text, min(o.created_at),
+           count(*) FILTER (WHERE o.status IN ('pending', 'requested') AND b.expires_at <= at)
       FROM orders o JOIN offerings f USING (offering_id) LEFT JOIN bookings b USING (order_id)
   GROUP BY f.kind, o.status, o.currency ORDER BY f.kind, o.status, o.currency
 $$;
 
 -- Lets go the holds that are over and never met Stripe; those that may have are marked, so that the worker asks Stripe about
--- them next (rule 8): a hold is let go only after Stripe has closed it. SELECT * FROM cleanup_expired_bookings();
+-- them next (rule 8): a hold is let go only after Stripe has closed it. At most a thousand of each in one call; what somebody
+-- else holds locked is left to them. SELECT * FROM cleanup_expired_bookings();
 CREATE FUNCTION cleanup_expired_bookings(at timestamptz DEFAULT clock_timestamp())
 RETURNS TABLE (expired bigint, released bigint, marked bigint) LANGUAGE plpgsql AS $$
 DECLARE
     lapsed  record;
 BEGIN
-    expired := 0; released := 0; marked := 0;
+    expired := 0; released := 0;
     FOR lapsed IN
         SELECT o.order_id, b.booking_id FROM orders o JOIN bookings b USING (order_id)
-         WHERE o.status = 'pending' AND b.expires_at <= at
+         WHERE o.status = 'pending' AND b.status = 'pending' AND b.expires_at <= at
            AND NOT EXISTS (SELECT FROM attempts a WHERE a.order_id = o.order_id)
            AND NOT EXISTS (SELECT FROM payments p WHERE p.order_id = o.order_id)
-      ORDER BY o.order_id FOR NO KEY UPDATE OF o, b SKIP LOCKED
+      ORDER BY o.order_id LIMIT 1000 FOR NO KEY UPDATE OF o, b SKIP LOCKED
     LOOP
+        -- Asked again under the lock: a statement of its own sees the attempt that was committed before the lock was had.
+        CONTINUE WHEN EXISTS (SELECT FROM attempts a WHERE a.order_id = lapsed.order_id)
+                   OR EXISTS (SELECT FROM payments p WHERE p.order_id = lapsed.order_id);
         released := released + release_claims(lapsed.booking_id, at);
         UPDATE bookings SET ended_at = at WHERE booking_id = lapsed.booking_id;
         UPDATE orders SET status = 'expired' WHERE order_id = lapsed.order_id;
@@ -392,28 +399,73 @@ BEGIN
           FROM orders WHERE order_id = lapsed.order_id;
         expired := expired + 1;
     END LOOP;
-    UPDATE attempts a SET ask_at = at FROM orders o JOIN bookings b USING (order_id)
-     WHERE a.order_id = o.order_id AND o.status = 'pending' AND b.expires_at <= at AND a.ask_at > at;
+    WITH waiting AS (
+        SELECT a.attempt_id FROM attempts a JOIN bookings b USING (order_id)
+         WHERE b.status = 'pending' AND b.expires_at <= at AND a.ask_at > at
+      ORDER BY a.attempt_id LIMIT 1000 FOR NO KEY UPDATE OF a SKIP LOCKED)
+    UPDATE attempts a SET ask_at = at FROM waiting WHERE a.attempt_id = waiting.attempt_id;
     GET DIAGNOSTICS marked = ROW_COUNT;
     RETURN NEXT;
 END $$;
 
--- Slots that count as taken and that no live booking claims are free again, and slots that nobody ever claimed are removed; says
--- how many of both. SELECT cleanup_orphaned_slots();
-CREATE FUNCTION cleanup_orphaned_slots() RETURNS bigint LANGUAGE plpgsql AS $$
+-- Slots that count as taken though no live booking has them are free again (what an ended or lost booking still claims of them is
+-- released), and slots that nobody ever claimed are removed; says how many slots it touched. SELECT cleanup_orphaned_slots();
+CREATE FUNCTION cleanup_orphaned_slots(at timestamptz DEFAULT clock_timestamp()) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
-    freed    bigint;
-    removed  bigint;
+    orphan      record;
+    suspicious  bigint[];
+    freed       bigint[] := '{}';
+    removed     bigint[];
 BEGIN
-    PERFORM FROM units WHERE kind = 'slot' AND taken > 0
-        AND NOT EXISTS (SELECT FROM claims c WHERE c.unit_id = units.unit_id AND c.released_at IS NULL)
-      ORDER BY unit_id FOR NO KEY UPDATE;
-    UPDATE units SET taken = 0 WHERE kind = 'slot' AND taken > 0
-        AND NOT EXISTS (SELECT FROM claims c WHERE c.unit_id = units.unit_id AND c.released_at IS NULL);
-    GET DIAGNOSTICS freed = ROW_COUNT;
-    DELETE FROM units WHERE kind = 'slot' AND taken = 0
-        AND NOT EXISTS (SELECT FROM claims c WHERE c.unit_id = units.unit_id)
-        AND NOT EXISTS (SELECT FROM order_lines l WHERE l.unit_id = units.unit_id);
-    GET DIAGNOSTICS removed = ROW_COUNT;
-    RETURN greatest(freed, removed);
+    -- Claims first. The order's lock keeps its booking from being revived meanwhile; one that is being worked on is passed over.
+    FOR orphan IN
+        SELECT c.booking_id, c.unit_id, b.order_id FROM claims c JOIN units u USING (unit_id) LEFT JOIN bookings b USING (booking_id)
+         WHERE u.kind = 'slot' AND c.released_at IS NULL AND (b.status IS NULL OR b.status IN ('declined', 'cancelled', 'expired'))
+      ORDER BY c.unit_id LIMIT 1000
+    LOOP
+        PERFORM FROM orders o WHERE o.order_id = orphan.order_id FOR NO KEY UPDATE SKIP LOCKED;
+        CONTINUE WHEN orphan.order_id IS NOT NULL AND NOT FOUND;
+        PERFORM FROM units u WHERE u.unit_id = orphan.unit_id FOR NO KEY UPDATE;
+        UPDATE claims c SET released_at = at
+         WHERE c.booking_id = orphan.booking_id AND c.unit_id = orphan.unit_id AND c.released_at IS NULL
+           AND NOT EXISTS (SELECT FROM bookings b WHERE b.booking_id = c.booking_id
+                              AND b.status NOT IN ('declined', 'cancelled', 'expired'));
+    END LOOP;
+    -- Then the count. It is looked at again under the unit's lock, by a statement that sees what was committed before the lock.
+    SELECT array_agg(locked.unit_id) INTO suspicious FROM (
+        SELECT u.unit_id FROM units u WHERE u.kind = 'slot'
+           AND NOT EXISTS (SELECT FROM claims c WHERE c.unit_id = u.unit_id AND c.released_at IS NULL)
+           AND (u.taken > 0 OR NOT EXISTS (SELECT FROM claims c WHERE c.unit_id = u.unit_id))
+      ORDER BY u.unit_id LIMIT 1000 FOR UPDATE SKIP LOCKED) locked;
+    WITH changed AS (
+        UPDATE units u SET taken = 0 WHERE u.unit_id = ANY (suspicious) AND u.taken > 0
+           AND NOT EXISTS (SELECT FROM claims c WHERE c.unit_id = u.unit_id AND c.released_at IS NULL)
+        RETURNING u.unit_id)
+    SELECT coalesce(array_agg(changed.unit_id), '{}') INTO freed FROM changed;
+    WITH gone AS (
+        DELETE FROM units u WHERE u.unit_id = ANY (suspicious) AND u.taken = 0
+           AND NOT EXISTS (SELECT FROM claims c WHERE c.unit_id = u.unit_id)
+           AND NOT EXISTS (SELECT FROM order_lines l WHERE l.unit_id = u.unit_id)
+        RETURNING u.unit_id)
+    SELECT coalesce(array_agg(gone.unit_id), '{}') INTO removed FROM gone;
+    RETURN (SELECT count(DISTINCT touched) FROM unnest(freed || removed) AS touched);
 END $$;
+
+COMMENT ON FUNCTION get_booking_stats(timestamptz) IS
+    'Orders and bookings by kind, status and currency: how many, how much (minor units), the oldest, and how many are overdue.';
+COMMENT ON FUNCTION cleanup_expired_bookings(timestamptz) IS
+    'Lets go holds that are over and never met Stripe; marks the others, so that the worker asks Stripe first. Safe at any time.';
+COMMENT ON FUNCTION cleanup_orphaned_slots(timestamptz) IS
+    'Frees slots that no live booking has and removes those that nobody ever claimed; says how many. Safe at any time.';
+COMMENT ON TABLE webhook_events IS 'Every event that Stripe has sent, word for word, once each; also the queue of those not handled yet.';
+COMMENT ON COLUMN webhook_events.type IS 'What happened, in Stripe''s words: payment_intent.succeeded, charge.refunded, …';
+COMMENT ON COLUMN webhook_events.object_id IS 'Stripe''s id of the object that it is about: cs_…, pi_…, ch_…, re_…, dp_…';
+COMMENT ON COLUMN webhook_events.payload IS 'The body as it was delivered.';
+COMMENT ON COLUMN webhook_events.received_at IS 'When it first arrived here.';
+COMMENT ON COLUMN webhook_events.handled_at IS 'Set in the transaction of its effect; null while it waits.';
+COMMENT ON COLUMN webhook_events.outcome IS 'applied, ignored, not_ours, unknown_object, error, …';
+COMMENT ON COLUMN webhook_events.tries IS 'How often it was taken up.';
+COMMENT ON COLUMN webhook_events.try_at IS 'When it is due again; of those that wait.';
+COMMENT ON COLUMN webhook_events.error IS 'Why the last try failed.';
+COMMENT ON COLUMN webhook_events.duplicates IS 'How many more times Stripe delivered it after the first.';
+

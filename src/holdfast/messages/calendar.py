@@ -51,8 +51,12 @@ def _event(booking: dict[str, Any], event: dict[str, Any], url: str, now: dateti
         entry.add("location", vText(event.get("venue") or event["tenant_name"]))
     if event.get("contact_email"):
         entry.add("organizer", f"mailto:{event['contact_email']}")
-    entry.add("description", f"Booking {booking['reference']}, {booking['seats']} guests\n{url}")
+    entry.add("description", f"Booking {booking['reference']}{_guests(booking, event)}\n{url}")
     entry.add("url", url)
     entry.add("sequence", event["version"] + (CANCELLED_AFTER if cancelled else 0))
     entry.add("status", "CANCELLED" if cancelled else "CONFIRMED")
     return entry
+
+
+def _guests(booking: dict[str, Any], event: dict[str, Any]) -> str:
+    return "" if event.get("offering_kind") == "appointment" else f", {booking['seats']} guests"

@@ -9,9 +9,14 @@ from zoneinfo import ZoneInfo
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_time
 
+from holdfast.messages.rules import KINDS_TO_PROVIDERS
+from holdfast.messages.senders.mail import one_line
 from holdfast.money import formatted, share
 
 FALLBACK_LOCALE = "en_GB"
+MOST_DETAILS = 1000  # characters of what a customer told; the whole is on the pages
+MOST_OF_A_FIRST_NAME = 40
+UNANSWERED = "unanswered"  # what stands as reason where the deadline passed
 
 
 def known_locale(name: str) -> str:
@@ -31,23 +36,70 @@ def moment_in_words(moment: datetime, zone: str, locale: str) -> str:
     return f"{day}, {hour} {local.tzname()}"
 
 
+def moment_of(row: dict[str, Any], moment: datetime, locale: str) -> str:
+    """The same; of an appointment with the name of the provider's zone, because the reader may live in another."""
+    words = moment_in_words(moment, row["time_zone"], locale)
+    return f"{words} ({row['time_zone']})" if row["offering_kind"] == "appointment" else words
+
+
 def facts_for_words(row: dict[str, Any], params: dict[str, Any], link: str, now: datetime) -> dict[str, Any]:
-    """Everything the templates name. `row` is store.facts_of's."""
+    """Everything the templates name. `row` is store.facts_of's; `link` the booking's, or for a provider the page of
+    requests."""
     locale = known_locale(row["locale"])
+    return {**_of_any_booking(row, params, link, now, locale), **_of_requests(row, params, locale)}
+
+
+def _of_requests(row: dict[str, Any], params: dict[str, Any], locale: str) -> dict[str, Any]:
+    """What is said of appointments, to both sides. A provider learns the customer's first name and what the customer told
+    them, and neither side the other's address or number."""
+    to_provider = row["kind"] in KINDS_TO_PROVIDERS
+    appointment = row["offering_kind"] == "appointment"
+    customer = first_name(row["contact_name"])
+    before = _moment_of_param(row, params.get("before"), locale)
+    return {
+        "to_provider": to_provider,
+        "addressee": (row["provider_name"] or row["tenant_name"])
+        if to_provider
+        else row["contact_name"] or "guest",
+        "appointment": appointment,
+        "provider": row["provider_name"] or "" if appointment else "",
+        "with_whom": row["provider_name"] or row["tenant_name"],
+        "customer": customer,
+        "details": bounded(row["details"]),
+        "respond_by": moment_of(row, row["respond_by"], locale) if row["respond_by"] else "",
+        "free": row["amount"] == 0,
+        "services": _worded(
+            [line for line in row["lines"] if line["kind"] == "service"], row["currency"], locale
+        ),
+        "reason": bounded(str(params.get("reason") or "")) if params.get("reason") != UNANSWERED else "",
+        "unanswered": UNANSWERED in (params.get("why"), params.get("reason")),
+        "before": before,
+        "was_before": f"Before, it was {before}." if before else "",
+        "time_is_free": "The time is free again." if row["starts_at"] else "",
+        "put_into_calendar": "The attached calendar file puts it into your calendar."
+        if row["starts_at"]
+        else "",
+        "accept_link": "",
+        "decline_link": "",
+    }
+
+
+def _of_any_booking(
+    row: dict[str, Any], params: dict[str, Any], link: str, now: datetime, locale: str
+) -> dict[str, Any]:
     currency = row["currency"]
     zone = row["time_zone"]
     units = [line for line in row["lines"] if line["kind"] == "unit"]
     return {
-        "guest": row["contact_name"],
         "tenant": row["tenant_name"],
         "contact_email": row["contact_email_of_tenant"],
         "accent": row["accent"],
         "accent_ink": ink_on(row["accent"]),
         "title": row["title"],
         "venue": row["venue"],
-        "when": moment_in_words(row["starts_at"], zone, locale) if row["starts_at"] else "",
+        "when": moment_of(row, row["starts_at"], locale) if row["starts_at"] else "",
         "reference": row["reference"],
-        "places": row["places"],
+        "places": row["places"] if row["offering_kind"] != "appointment" else [],
         "guests": row["seats"],
         "units": _worded(units, currency, locale),
         "menu": _worded([line for line in row["lines"] if line["kind"] == "menu"], currency, locale),
@@ -63,7 +115,7 @@ def facts_for_words(row: dict[str, Any], params: dict[str, Any], link: str, now:
             row["refund_tiers"], row["starts_at"], row["paid"], currency, zone, locale, now
         ),
         "status": row["status"],
-        "held_until": moment_in_words(row["expires_at"], zone, locale)
+        "held_until": moment_of(row, row["expires_at"], locale)
         if row["status"] == "pending" and row["expires_at"] > now
         else "",
         "returned": _returned(row, params, locale),
@@ -71,6 +123,28 @@ def facts_for_words(row: dict[str, Any], params: dict[str, Any], link: str, now:
         "link": link,
         "locale": locale.replace("_", "-"),
     }
+
+
+def first_name(name: str) -> str:
+    """What a provider calls the customer before they have agreed on anything: never the surname."""
+    words = one_line(name).split()
+    return one_line(words[0], MOST_OF_A_FIRST_NAME) if words else ""
+
+
+def bounded(text: str, most: int = MOST_DETAILS) -> str:
+    """Text of several lines, each safe, all together not endless."""
+    lines = [one_line(line, most) for line in text.splitlines()]
+    whole = "\n".join(lines).strip()
+    return whole if len(whole) <= most else whole[: most - 1].rstrip() + "…"
+
+
+def _moment_of_param(row: dict[str, Any], told: object, locale: str) -> str:
+    """A time among a message's parameters (RFC 3339); empty when there is none that can be read."""
+    try:
+        moment = datetime.fromisoformat(str(told)) if told else None
+    except ValueError:
+        return ""
+    return moment_of(row, moment, locale) if moment and moment.tzinfo else ""
 
 
 def ink_on(background: str) -> str:

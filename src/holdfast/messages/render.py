@@ -1,15 +1,27 @@
 """Turns a message's row into the mail that leaves: words, HTML, QR code, calendar file.
 
-Kinds and what their `params` may hold (all optional):
-    booking_confirmed   nothing booking_moved       (the new time and place are the offering's)
-    booking_cancelled   refund_amount, currency: what is refunded, 0: nothing; unset: what the order's refunds
-    say payment_failed      (whether the seats are still held is read from the booking) money_returned
-    amount, currency, why: "late", "surplus" or "cancelled"
-    booking_link        nothing (asked for on "I paid, where is my booking?"; how it stands is the booking's own)
+Kinds to the customer and what their `params` may hold (all optional):
+    booking_confirmed    nothing
+    booking_moved        nothing (the new time and place are the event's)
+    booking_rescheduled  before: the time that was agreed until now, RFC 3339
+    booking_cancelled    amount or refund_amount, currency: what is refunded, 0: nothing; unset: what the order's refunds say;
+                         why: a sentence about why nothing is
+    payment_failed       nothing (whether anything is still held is read from the booking)
+    money_returned       amount, currency, why: "late", "surplus" or "cancelled"
+    booking_link         nothing (asked for on "I paid, where is my booking?"; how it stands is the booking's own)
+    request_received     nothing (sum and deadline are the order's)
+    request_declined     reason: the provider's words; why or reason "unanswered": the deadline passed
+    authorisation_lost   nothing
+Kinds to the provider:
+    request_to_answer, request_reminder    link_id: the action link that accepts or declines; without it only the page of
+                                           requests is linked
+    provider_booking_rescheduled           before, as above
+    request_withdrawn, provider_booking_confirmed, provider_booking_cancelled, provider_authorisation_lost    nothing
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -19,10 +31,11 @@ from urllib.parse import urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from holdfast.ids import booking_token
+from holdfast.ids import action_token, booking_token
 from holdfast.messages.calendar import ics_of
-from holdfast.messages.facts import facts_for_words
+from holdfast.messages.facts import facts_for_words, first_name
 from holdfast.messages.qr import qr_png
+from holdfast.messages.rules import KINDS_TO_PROVIDERS
 from holdfast.messages.senders.mail import Attachment, OutgoingMail
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -33,10 +46,30 @@ SUBJECTS = {
     "booking_link": "The link to your booking: {title} ({reference})",
     "payment_failed": "Your payment did not go through: {title} ({reference})",
     "money_returned": "We are sending money back to you ({reference})",
+    "booking_rescheduled": "New time: {title} ({reference})",
+    "request_received": "We have your request: {title} ({reference})",
+    "request_declined": "Your request ended: {title} ({reference})",
+    "authorisation_lost": "Your request could not be completed: {title} ({reference})",
+    "request_to_answer": "New request: {title} ({reference})",
+    "request_reminder": "Still waiting for your answer: {title} ({reference})",
+    "request_withdrawn": "Request withdrawn: {title} ({reference})",
+    "provider_booking_confirmed": "Booked: {title} ({reference})",
+    "provider_booking_cancelled": "Cancelled: {title} ({reference})",
+    "provider_booking_rescheduled": "New time: {title} ({reference})",
+    "provider_authorisation_lost": "Request could not be completed: {title} ({reference})",
 }
 WITH_QR = frozenset({"booking_confirmed", "booking_moved"})
-WITH_CALENDAR = frozenset({"booking_confirmed", "booking_moved", "booking_cancelled"})
+CANCELS_CALENDAR = frozenset({"booking_cancelled", "provider_booking_cancelled"})
+WITH_CALENDAR = CANCELS_CALENDAR | {
+    "booking_confirmed",
+    "booking_moved",
+    "booking_rescheduled",
+    "provider_booking_confirmed",
+    "provider_booking_rescheduled",
+}
 QR_CID = "qr@holdfast"
+# Where a template left several parts out, one empty line stands for all of them.
+EMPTY_LINES = re.compile(r"\n{3,}")
 SECRET_LEFT_OUT = "[secret]"  # noqa: S105 (what stands in its place)
 
 
@@ -50,20 +83,54 @@ class Rendered:
     kept_html: str
 
 
+@dataclass(frozen=True)
+class Links:
+    """Where a message leads, and the secrets in it, which are not kept."""
+
+    main: str
+    accept: str
+    decline: str
+    secrets: tuple[str, ...]
+
+    def left_out(self, words: str) -> str:
+        for secret in self.secrets:
+            words = words.replace(secret, SECRET_LEFT_OUT)
+        return words
+
+
+def links_of(row: dict[str, Any], public_url: str, secret_key: str) -> Links:
+    """To a customer the booking's own link; to a provider the page of requests, and when the message asks for an answer the
+    two links that give it. Neither ever gets the other's."""
+    if row["kind"] not in KINDS_TO_PROVIDERS:
+        token = booking_token(secret_key, row["booking_id"])
+        return Links(f"{public_url}/b/{token}", "", "", (token,))
+    main = f"{public_url}/provider/requests"
+    link_id = row["params"].get("link_id")
+    if not link_id:
+        return Links(main, "", "", ())
+    token = action_token(secret_key, str(link_id))
+    answer = f"{public_url}/answer/{token}"
+    return Links(main, f"{answer}/accept", f"{answer}/decline", (token,))
+
+
+def facts_with_links(row: dict[str, Any], links: Links, now: datetime) -> dict[str, Any]:
+    facts = facts_for_words(row, row["params"], links.main, now)
+    return facts | {"accept_link": links.accept, "decline_link": links.decline}
+
+
 def render(row: dict[str, Any], *, public_url: str, secret_key: str, now: datetime) -> Rendered:
     """`row` is one of store.facts_of. Raises KeyError or jinja2's errors when kind or parameters do not fit a
     template."""
-    token = booking_token(secret_key, row["booking_id"])
-    link = f"{public_url}/b/{token}"
-    facts = facts_for_words(row, row["params"], link, now)
+    links = links_of(row, public_url, secret_key)
+    facts = facts_with_links(row, links, now)
     subject = SUBJECTS[row["kind"]].format(title=row["title"], reference=row["reference"])
-    facts |= {"subject": subject, "qr_cid": QR_CID if row["kind"] in WITH_QR else ""}
-    text = _words(f"mail/{row['kind']}.txt", facts)
-    html = _words(f"mail/{row['kind']}.html", facts)
+    facts |= {"subject": subject, "qr_cid": QR_CID if _has_qr(row) else ""}
+    text = EMPTY_LINES.sub("\n\n", words(f"mail/{row['kind']}.txt", facts))
+    html = words(f"mail/{row['kind']}.html", facts)
     mail = OutgoingMail(
         message_id=message_id_header(row["message_id"], public_url),
         to_address=row["recipient"],
-        to_name=row["contact_name"],
+        to_name=facts["addressee"] if facts["to_provider"] else row["contact_name"],
         subject=subject,
         text=text,
         html=html,
@@ -71,9 +138,9 @@ def render(row: dict[str, Any], *, public_url: str, secret_key: str, now: dateti
         from_name=row["tenant_name"],
         from_address=row["mail_from"] or "",
         reply_to=row["contact_email_of_tenant"] or "",
-        attachments=_attachments(row, link, now),
+        attachments=_attachments(row, links.main, now),
     )
-    return Rendered(mail, text.replace(token, SECRET_LEFT_OUT), html.replace(token, SECRET_LEFT_OUT))
+    return Rendered(mail, links.left_out(text), links.left_out(html))
 
 
 def message_id_header(message_id: str, public_url: str) -> str:
@@ -84,16 +151,16 @@ def message_id_header(message_id: str, public_url: str) -> str:
 
 def _attachments(row: dict[str, Any], link: str, now: datetime) -> tuple[Attachment, ...]:
     attachments = []
-    if row["kind"] in WITH_QR:
+    if _has_qr(row):
         attachments.append(Attachment("booking-qr.png", qr_png(link), "image/png", content_id=QR_CID))
     if row["kind"] in WITH_CALENDAR and row["starts_at"]:
-        cancelled = row["kind"] == "booking_cancelled"
+        cancelled = row["kind"] in CANCELS_CALENDAR
         attachments.append(
             Attachment(
                 "booking.ics",
                 ics_of(
                     row,
-                    {**row, "contact_email": row["contact_email_of_tenant"]},
+                    {**row, "contact_email": row["contact_email_of_tenant"], "title": _title(row)},
                     link,
                     now=now,
                     cancelled=cancelled,
@@ -105,7 +172,19 @@ def _attachments(row: dict[str, Any], link: str, now: datetime) -> tuple[Attachm
     return tuple(attachments)
 
 
-def _words(template: str, facts: dict[str, Any]) -> str:
+def _title(row: dict[str, Any]) -> str:
+    """What stands in a calendar: whom one meets."""
+    if row["kind"] in KINDS_TO_PROVIDERS:
+        return f"{row['title']} ({first_name(row['contact_name']) or row['reference']})"
+    return f"{row['title']} with {row['provider_name']}" if row["provider_name"] else str(row["title"])
+
+
+def _has_qr(row: dict[str, Any]) -> bool:
+    """It is shown at a door, and an appointment has none."""
+    return row["kind"] in WITH_QR and row["offering_kind"] != "appointment"
+
+
+def words(template: str, facts: dict[str, Any]) -> str:
     return environment().get_template(template).render(facts)
 
 

@@ -161,10 +161,13 @@ async def facts_of(conn: Connection, message_ids: list[str]) -> dict[str, dict[s
     """All that the words of these messages are made of, by message id; those without a booking are
     missing."""
     found = await conn.execute(
-        """SELECT m.message_id, m.kind, m.recipient, m.params,
+        """SELECT m.message_id, m.kind, m.channel, m.recipient, m.params, m.body_text,
                   b.booking_id, b.reference, b.status, b.contact_name, b.seats, b.expires_at, b.created_at,
-                  o.order_id, o.amount, o.currency, o.refund_tiers,
-                  f.title, f.venue, f.starts_at, f.ends_at, f.time_zone, f.version,
+                  o.order_id, o.amount, o.currency, o.refund_tiers, o.details, o.respond_by,
+                  f.title, f.venue, f.kind AS offering_kind,
+                  coalesce(o.starts_at, f.starts_at) AS starts_at, coalesce(o.ends_at, f.ends_at) AS ends_at,
+                  coalesce(v.time_zone, f.time_zone) AS time_zone, f.version + o.times_rescheduled AS version,
+                  v.name AS provider_name,
                   t.name AS tenant_name, t.locale, t.accent, t.mail_from,
                   t.contact_email AS contact_email_of_tenant,
                   coalesce(p.captured, 0) AS paid, p.card_brand, p.card_last4,
@@ -188,6 +191,8 @@ async def facts_of(conn: Connection, message_ids: list[str]) -> dict[str, dict[s
              JOIN orders o USING (order_id)
              JOIN offerings f ON f.offering_id = o.offering_id
              JOIN tenants t ON t.tenant_id = m.tenant_id
+             LEFT JOIN services s ON s.offering_id = f.offering_id
+             LEFT JOIN providers v ON v.provider_id = s.provider_id
              LEFT JOIN payments p ON p.order_id = o.order_id AND p.purpose = 'order'
             WHERE m.message_id = ANY(%s)""",
         (message_ids,),

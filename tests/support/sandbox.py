@@ -26,6 +26,7 @@ class Sandbox:
     smtp_port: int
     webhook_secret: str
     secret_key: str
+    publishable_key: str
 
     def reset(self) -> None:
         httpx.post(f"{self.url}/control/reset", timeout=30).raise_for_status()
@@ -66,7 +67,8 @@ def announced(process: subprocess.Popen[str], errors: IO[bytes]) -> Sandbox:
         errors.seek(0)
         raise RuntimeError(f"The sandbox did not start. It said:\n{errors.read().decode()[-4000:]}")
     told = json.loads(line)
-    return Sandbox(told["url"], told["smtp_port"], told["webhook_secret"], told["secret_key"])
+    names = ("url", "smtp_port", "webhook_secret", "secret_key", "publishable_key")
+    return Sandbox(*(told[name] for name in names))
 
 
 def read_all(stream: IO[str], lines: queue.SimpleQueue[str]) -> None:

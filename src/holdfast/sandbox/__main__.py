@@ -40,6 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     option("smtp-port", 0, "the mail server's port; 0: any free one", int)
     option("database-url", None, "the PostgreSQL in which the ledger lives, in a schema of its own")
     option("secret-key", Options.secret_key, "the API key that callers must show")
+    option("publishable-key", Options.publishable_key, "the key that web pages carry")
     option("webhook-url", None, "where webhooks go; more endpoints can be made over the API")
     option("webhook-secret", Options.webhook_secret, "what they are signed with")
     option("webhook-events", ",".join(ALL_EVENTS), "which events, comma-separated, or *")
@@ -59,6 +60,7 @@ def _options(parsed: argparse.Namespace) -> Options:
         port=parsed.port,
         smtp_port=parsed.smtp_port,
         secret_key=parsed.secret_key,
+        publishable_key=parsed.publishable_key,
         webhook_url=parsed.webhook_url or None,
         webhook_secret=parsed.webhook_secret,
         webhook_events=tuple(name.strip() for name in parsed.webhook_events.split(",") if name.strip()),

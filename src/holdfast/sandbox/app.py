@@ -11,13 +11,23 @@ from starlette.staticfiles import StaticFiles
 
 from holdfast.sandbox import control, twilio
 from holdfast.sandbox.faults import BadFaults
-from holdfast.sandbox.pages import inbox, ledger_page, pay
+from holdfast.sandbox.pages import elements, inbox, ledger_page, pay
 from holdfast.sandbox.stripe_api import wire
 from holdfast.sandbox.stripe_api.errors import StripeFault
 from holdfast.sandbox.world import World
 
 STATIC = Path(__file__).parent / "pages" / "static"
-METHODS = ["GET", "POST", "DELETE", "PUT", "PATCH"]
+METHODS = ["GET", "POST", "DELETE", "PUT", "PATCH", "OPTIONS"]
+# A page of any origin may ask; without a key and an intent's secret it learns nothing.
+ANY_ORIGIN = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": "Request-Id, Stripe-Version, Stripe-Should-Retry",
+}
+PREFLIGHT = ANY_ORIGIN | {
+    "Access-Control-Allow-Headers": "Authorization, Content-Type, Idempotency-Key, Stripe-Version",
+    "Access-Control-Allow-Methods": "GET, POST, DELETE",
+    "Access-Control-Max-Age": "300",
+}
 
 
 def build(world: World) -> Starlette:
@@ -30,6 +40,7 @@ def build(world: World) -> Starlette:
             *twilio.ROUTES,
             *control.ROUTES,
             *pay.ROUTES,
+            *elements.ROUTES,
             *inbox.ROUTES,
             *ledger_page.ROUTES,
             Mount("/static", StaticFiles(directory=STATIC)),
@@ -54,6 +65,8 @@ def base_url(request: Request) -> str:
 
 
 async def _stripe(request: Request) -> Response:
+    if request.method == "OPTIONS":
+        return Response(status_code=204, headers=PREFLIGHT)
     asked = wire.Request(
         request.method,
         request.url.path,
@@ -63,7 +76,7 @@ async def _stripe(request: Request) -> Response:
         base_url(request),
     )
     answer = await request.app.state.api.answer(asked)
-    return Response(answer.body, answer.status, answer.headers)
+    return Response(answer.body, answer.status, answer.headers | ANY_ORIGIN)
 
 
 async def _health(request: Request) -> Response:

@@ -25,6 +25,8 @@ class Options:
     port: int = 0
     smtp_port: int = 0
     secret_key: str = "sk_test_sandbox"  # noqa: S105 - opens nothing but a sandbox
+    # What a web page carries: it opens one intent at a time, to whoever has that intent's secret.
+    publishable_key: str = "pk_test_sandbox"
     webhook_url: str | None = None
     webhook_secret: str = "whsec_sandbox"  # noqa: S105 - opens nothing but a sandbox
     webhook_events: tuple[str, ...] = tuple(ALL_EVENTS)

@@ -40,6 +40,7 @@ class Sandbox:
             "smtp_port": self.smtp_port,
             "webhook_secret": self.options.webhook_secret,
             "secret_key": self.options.secret_key,
+            "publishable_key": self.options.publishable_key,
         }
 
     async def stop(self) -> None:

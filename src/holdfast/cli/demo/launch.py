@@ -112,6 +112,7 @@ async def _start_sandbox(
         **environment,
         "SANDBOX_DATABASE_URL": url,
         "SANDBOX_SECRET_KEY": state.stripe_secret_key,
+        "SANDBOX_PUBLISHABLE_KEY": state.stripe_publishable_key,
         "SANDBOX_WEBHOOK_SECRET": state.webhook_secret,
         "SANDBOX_SMS_ACCOUNT_SID": state.sms_account,
         "SANDBOX_SMS_AUTH_TOKEN": state.sms_token,

@@ -224,12 +224,7 @@ async def _pay_intent(
     world: World, ledger: Ledger, intent: Row, action: str, method: str, card: Card, form: dict[str, str]
 ) -> Decline | None:
     if action.endswith("_3ds"):
-        kept = await ledger.get(intent.body["payment_method"])
-        used = intents.card_of(kept)
-        if action == "fail_3ds":
-            charging.refuse(ledger, intent, kept, charging.AUTHENTICATION_FAILED)
-            return charging.AUTHENTICATION_FAILED
-        return charging.charge_card(ledger, intent, kept, used, secured=True)
+        return await intents.finish_3ds(ledger, intent, action == "complete_3ds")
     email, name = form.get("email") or intent.body["receipt_email"], form.get("name")
     if method != "card":
         bank = charging.bank_method(ledger, intent.body["currency"], email, name)

@@ -105,11 +105,11 @@ def card_of_number(number: str) -> Card:
     digits = "".join(character for character in number if character.isdigit())
     if digits in BY_NUMBER:
         return BY_NUMBER[digits]
-    decline = NOT_A_TEST_CARD if _passes_luhn(digits) else NOT_A_NUMBER
+    decline = NOT_A_TEST_CARD if passes_luhn(digits) else NOT_A_NUMBER
     return Card(digits or "0000", "is no test card", decline=decline)
 
 
-def _passes_luhn(digits: str) -> bool:
+def passes_luhn(digits: str) -> bool:
     if not 12 <= len(digits) <= 19:
         return False
     doubled = [int(digit) * (1 + index % 2) for index, digit in enumerate(reversed(digits))]

@@ -15,6 +15,8 @@ class Call:
     params: dict[str, Any]
     faults: dict[str, Any]
     base_url: str
+    # asked with a publishable key, that is from a browser
+    public: bool = False
 
     @property
     def now(self) -> int:

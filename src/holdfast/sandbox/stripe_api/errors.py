@@ -78,6 +78,14 @@ def wrong_key(key: str) -> StripeFault:
     return StripeFault(f"Invalid API Key provided: {hidden}", status=401, stored=False)
 
 
+def secret_key_required() -> StripeFault:
+    message = (
+        "This API call cannot be made with a publishable API key. Please use a secret API key. You can find a list of your "
+        "API keys at https://dashboard.stripe.com/account/apikeys."
+    )
+    return StripeFault(message, "secret_key_required", status=403, kind="invalid_request_error", stored=False)
+
+
 def server_error() -> StripeFault:
     fault = StripeFault("An unknown error occurred", status=500, kind="api_error")
     # The result is stored under the idempotency key, so trying again would only bring it back.

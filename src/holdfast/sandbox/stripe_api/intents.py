@@ -1,8 +1,8 @@
 """PaymentIntents. https://docs.stripe.com/api/payment_intents"""
 
-from holdfast.sandbox.ledger import Json, Row
-from holdfast.sandbox.stripe_api import charging, disputes, money, sessions
-from holdfast.sandbox.stripe_api.cards import BY_TOKEN, Card, card_of_number
+from holdfast.sandbox.ledger import Json, Ledger, Row
+from holdfast.sandbox.stripe_api import charging, disputes, methods, money, publishable, sessions
+from holdfast.sandbox.stripe_api.cards import Card, Decline
 from holdfast.sandbox.stripe_api.context import Answer, Call, wanted
 from holdfast.sandbox.stripe_api.errors import StripeFault, invalid, missing_resource, wrong_state
 from holdfast.sandbox.stripe_api.parameters import UNSET, merged_metadata
@@ -37,8 +37,7 @@ async def create(call: Call) -> Json | Answer:
     intent = charging.new_intent(call.ledger, params["amount"], params["currency"], fields)
     if "return_url" in params:
         intent.hidden["return_url"] = params["return_url"]
-    if "payment_method" in params:
-        method = await method_of(call, params["payment_method"])
+    if (method := await methods.given(call)) is not None:
         call.ledger.update(intent, payment_method=method.id, status="requires_confirmation")
     if params.get("confirm"):
         return await _confirmed(call, intent)
@@ -51,17 +50,6 @@ def check_amount(amount: int, currency: str) -> None:
         raise invalid(f"Amount must be at least {least} {currency}", "amount", "amount_too_small")
 
 
-async def method_of(call: Call, id: str) -> Row:
-    """A payment method by its id, or a new one for one of the test tokens."""
-    if id in BY_TOKEN:
-        return charging.card_method(call.ledger, card_of_number(BY_TOKEN[id]))
-    return await wanted(call, "payment_method", id, "payment_method")
-
-
-def card_of(method: Row) -> Card:
-    return card_of_number(method.hidden.get("number", "4242424242424242"))
-
-
 async def locked(call: Call, id: str) -> tuple[Row | None, Row]:
     session, intent = await charging.locked_intent(call.ledger, id)
     if intent is None:
@@ -70,7 +58,9 @@ async def locked(call: Call, id: str) -> tuple[Row | None, Row]:
 
 
 async def retrieve(call: Call, id: str) -> Json:
-    return (await wanted(call, KIND, id, "intent")).body
+    intent = await wanted(call, KIND, id, "intent")
+    publishable.check_secret(call, intent)
+    return intent.body
 
 
 async def update(call: Call, id: str) -> Json:
@@ -87,8 +77,7 @@ async def update(call: Call, id: str) -> Json:
         changes |= {name: params[name] for name in ("amount", "currency") if name in params}
         after = intent.body | changes
         check_amount(after["amount"], after["currency"])
-    if "payment_method" in params:
-        method = await method_of(call, params["payment_method"])
+    if (method := await methods.given(call)) is not None:
         changes |= {"payment_method": method.id, "status": "requires_confirmation"}
     call.ledger.update(intent, **changes)
     return intent.body
@@ -104,6 +93,10 @@ def _check_changeable(session: Row | None, intent: Row) -> None:
 
 async def confirm(call: Call, id: str) -> Json | Answer:
     session, intent = await locked(call, id)
+    publishable.check_secret(call, intent)
+    if call.public and intent.body["confirmation_method"] == "manual":
+        message = "This PaymentIntent's confirmation_method is manual, so it can only be confirmed with a secret key."
+        raise wrong_state(message, "payment_intent_unexpected_state")
     if session is not None:
         message = (
             "You cannot confirm this PaymentIntent because it was created by Checkout. "
@@ -117,8 +110,7 @@ async def confirm(call: Call, id: str) -> Json | Answer:
     for name in ("receipt_email", "setup_future_usage", "shipping", "capture_method"):
         if name in call.params:
             call.ledger.update(intent, **{name: call.params[name] or None})
-    if "payment_method" in call.params:
-        method = await method_of(call, call.params["payment_method"])
+    if (method := await methods.given(call)) is not None:
         call.ledger.update(intent, payment_method=method.id)
     return await _confirmed(call, intent)
 
@@ -132,14 +124,15 @@ async def _confirmed(call: Call, intent: Row) -> Json | Answer:
         raise wrong_state(message, "payment_intent_unexpected_state")
     method = await call.ledger.get(intent.body["payment_method"])
     return await attempt(
-        call, intent, method, card_of(method), bool(call.params.get("error_on_requires_action"))
+        call, intent, method, methods.card_of(method), bool(call.params.get("error_on_requires_action"))
     )
 
 
 async def attempt(call: Call, intent: Row, method: Row, card: Card, no_action: bool = False) -> Json | Answer:
     """Charge the card, or ask for 3-D Secure first. A decline answers 402 and stays in the books."""
     if card.needs_3ds and not no_action:
-        charging.require_action(call.ledger, intent, method, next_action(call.base_url, intent))
+        in_place = bool(call.params.get("use_stripe_sdk"))
+        charging.require_action(call.ledger, intent, method, next_action(call.base_url, intent, in_place))
         return intent.body
     decline = charging.charge_card(call.ledger, intent, method, card) if not card.needs_3ds else None
     if card.needs_3ds:
@@ -157,10 +150,19 @@ async def after_success(call: Call, intent: Row, card: Card) -> None:
         disputes.open_dispute(call.ledger, await call.ledger.get(intent.body["latest_charge"]))
 
 
-def next_action(base_url: str, intent: Row) -> Json:
-    """A page to go to when the caller said where to come back to; else it is left to the browser's library."""
+async def finish_3ds(ledger: Ledger, intent: Row, passed: bool) -> Decline | None:
+    """The customer has answered the bank's question; the intent is locked and waits for it."""
+    method = await ledger.get(intent.body["payment_method"])
+    if not passed:
+        charging.refuse(ledger, intent, method, charging.AUTHENTICATION_FAILED)
+        return charging.AUTHENTICATION_FAILED
+    return charging.charge_card(ledger, intent, method, methods.card_of(method), secured=True)
+
+
+def next_action(base_url: str, intent: Row, in_place: bool = False) -> Json:
+    """A page to go to when the caller said where to come back to; else, or `in_place`, the browser's library does it."""
     back = intent.hidden.get("return_url")
-    if back is None:
+    if back is None or in_place:
         return {"type": "use_stripe_sdk", "use_stripe_sdk": {"type": "three_d_secure_redirect"}}
     address = f"{base_url}/pay/{intent.id}?client_secret={intent.body['client_secret']}"
     return {"type": "redirect_to_url", "redirect_to_url": {"return_url": back, "url": address}}

@@ -1,10 +1,8 @@
-"""The objects that are looked at more than acted on: charges, customers, payment methods, balance, account."""
+"""The objects that are looked at more than acted on: charges, customers, balance, account."""
 
 from holdfast.sandbox.ledger import Json, Row
-from holdfast.sandbox.stripe_api import charging, intents, shapes
-from holdfast.sandbox.stripe_api.cards import card_of_number
+from holdfast.sandbox.stripe_api import intents, shapes
 from holdfast.sandbox.stripe_api.context import Call, wanted
-from holdfast.sandbox.stripe_api.errors import missing_parameter
 from holdfast.sandbox.stripe_api.parameters import merged_metadata
 
 CHARGE_FIELDS = ("description", "receipt_email")
@@ -58,22 +56,6 @@ async def update_customer(call: Call, id: str) -> Json:
     before = call.ledger.update(row, **changes)
     call.ledger.tell("customer.updated", row, before)
     return row.body
-
-
-async def create_payment_method(call: Call) -> Json:
-    if call.params.get("type") != "card":
-        raise missing_parameter("type")
-    card = call.params.get("card") or {}
-    if "number" in card:
-        return charging.card_method(call.ledger, card_of_number(card["number"])).body
-    if not str(card.get("token", "")).startswith("tok_"):
-        raise missing_parameter("card[number]")
-    # https://docs.stripe.com/testing?testing-method=tokens: tok_x is the card of pm_card_x
-    return (await intents.method_of(call, "pm_card_" + card["token"].removeprefix("tok_"))).body
-
-
-async def retrieve_payment_method(call: Call, id: str) -> Json:
-    return (await intents.method_of(call, id)).body
 
 
 async def retrieve_balance_transaction(call: Call, id: str) -> Json:

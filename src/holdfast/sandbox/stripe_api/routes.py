@@ -12,6 +12,7 @@ from holdfast.sandbox.stripe_api import (
     events,
     intents,
     lists,
+    methods,
     plain,
     refunds,
     requests,
@@ -30,6 +31,8 @@ class Route:
     handler: Handler
     fields: Fields
     required: tuple[str, ...] = ()
+    # may be asked with a publishable key
+    public: bool = False
 
     @property
     def pattern(self) -> re.Pattern[str]:
@@ -98,9 +101,9 @@ ROUTES = [
     Route("GET", SESSIONS + "/{id}/line_items", session_items, lists.PAGE),
     Route("POST", INTENTS, intents.create, requests.INTENT_CREATE, ("amount", "currency")),
     Route("GET", INTENTS, intent_list, requests.INTENT_LIST),
-    Route("GET", INTENTS + "/{id}", intents.retrieve, {**NOTHING, "client_secret": requests.ID}),
+    Route("GET", INTENTS + "/{id}", intents.retrieve, {**NOTHING, "client_secret": requests.ID}, public=True),
     Route("POST", INTENTS + "/{id}", intents.update, requests.INTENT_UPDATE),
-    Route("POST", INTENTS + "/{id}/confirm", intents.confirm, requests.INTENT_CONFIRM),
+    Route("POST", INTENTS + "/{id}/confirm", intents.confirm, requests.INTENT_CONFIRM, public=True),
     Route("POST", INTENTS + "/{id}/capture", intents.capture, requests.INTENT_CAPTURE),
     Route("POST", INTENTS + "/{id}/cancel", intents.cancel, requests.INTENT_CANCEL),
     Route("GET", CHARGES, charge_list, requests.CHARGE_LIST),
@@ -137,8 +140,8 @@ ROUTES = [
     ),
     Route("GET", CUSTOMERS + "/{id}", plain.retrieve_customer, NOTHING),
     Route("POST", CUSTOMERS + "/{id}", plain.update_customer, requests.CUSTOMER_CREATE),
-    Route("POST", METHODS, plain.create_payment_method, requests.PAYMENT_METHOD_CREATE),
-    Route("GET", METHODS + "/{id}", plain.retrieve_payment_method, NOTHING),
+    Route("POST", METHODS, methods.create, requests.PAYMENT_METHOD_CREATE, public=True),
+    Route("GET", METHODS + "/{id}", methods.retrieve, NOTHING),
 ]
 PATTERNS = [(route, route.pattern) for route in ROUTES]
 

@@ -18,7 +18,7 @@ from psycopg import errors as postgres
 from holdfast.sandbox import faults as fault_rules
 from holdfast.sandbox.ledger import Json
 from holdfast.sandbox.server import HangUp
-from holdfast.sandbox.stripe_api import API_VERSION, errors, routes
+from holdfast.sandbox.stripe_api import API_VERSION, errors, publishable, routes
 from holdfast.sandbox.stripe_api.context import Answer, Call
 from holdfast.sandbox.stripe_api.errors import StripeFault
 from holdfast.sandbox.stripe_api.expand import expanded
@@ -41,6 +41,8 @@ class Request:
     headers: dict[str, str]
     body: bytes
     base_url: str
+    # asked with the publishable key; known once the key has been looked at
+    public: bool = False
 
 
 @dataclass
@@ -83,10 +85,12 @@ class Api:
     async def _checked(
         self, request: Request, request_id: str, key: str, headers: dict[str, str]
     ) -> tuple[int, str]:
-        self._authenticate(request)
+        request.public = self._authenticate(request)
         found = routes.match(request.method, request.path)
         if found is None:
             raise errors.unrecognized_url(request.method, request.path)
+        if request.public and not found[0].public:
+            raise errors.secret_key_required()
         await self._fault_before(request)
         await self.world.catch_up()
         route, ids = found
@@ -99,12 +103,16 @@ class Api:
             await self._silence()
         return answer
 
-    def _authenticate(self, request: Request) -> None:
+    def _authenticate(self, request: Request) -> bool:
+        """Whose key it is: False, the shop's secret one; True, the publishable one that a web page carries."""
         given = _key_of(request.headers.get("authorization", ""))
         if not given:
             raise errors.no_key()
+        if given == self.world.options.publishable_key:
+            return True
         if given != self.world.options.secret_key:
             raise errors.wrong_key(given)
+        return False
 
     async def _once(
         self,
@@ -164,7 +172,7 @@ class Api:
         )
         try:
             async with self.world.transaction(request_id, key) as ledger:
-                call = Call(ledger, params, self.world.faults, request.base_url)
+                call = Call(ledger, params, self.world.faults, request.base_url, request.public)
                 status, text = await _handled(call, route, ids)
                 if lost_before:
                     raise errors.server_error()
@@ -175,6 +183,8 @@ class Api:
         except LOCK_ERRORS as error:
             raise errors.lock_timeout() from error
         except StripeFault as fault:
+            if request.public:
+                fault.error = publishable.error_shown(fault.error)
             await self._store_fault(fault, key, fingerprint, request_id)
             raise
         return status, text
@@ -219,7 +229,9 @@ class Api:
 async def _handled(call: Call, route: routes.Route, ids: tuple[str, ...]) -> tuple[int, str]:
     result = await route.handler(call, *ids)
     if isinstance(result, Answer):
-        return result.status, json.dumps(result.body)
+        return result.status, json.dumps(publishable.shown(result.body) if call.public else result.body)
+    if call.public:
+        result = publishable.shown(result)
     body = await expanded(call, result, call.params.get("expand", []))
     return 200, json.dumps(body)
 
@@ -238,5 +250,6 @@ def _key_of(authorization: str) -> str:
 
 
 def _fingerprint(request: Request, given: Json) -> str:
-    what = json.dumps([request.method, urlsplit(request.path).path, given], sort_keys=True)
+    """What a key stands for. Whose key asked is part of it: a browser never gets the shop's stored answer."""
+    what = json.dumps([request.method, urlsplit(request.path).path, given, request.public], sort_keys=True)
     return hashlib.sha256(what.encode()).hexdigest()

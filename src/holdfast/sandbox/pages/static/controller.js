@@ -1,0 +1,2 @@
+// The frame without anything to see: it only speaks with the API.
+tell("loaded");

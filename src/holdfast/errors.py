@@ -7,6 +7,7 @@
     ├── Forbidden                     403     forbidden           2
     ├── Conflict                      409     conflict            1
     │   ├── SoldOut                   409     sold_out            1
+    │   ├── SlotTaken                 409     slot_taken          1
     │   ├── NotPaid                   409     not_paid            1
     │   ├── Expired                   409     expired             1
     │   ├── NotOnSale                 409     not_on_sale         1
@@ -64,6 +65,10 @@ class Conflict(HoldfastError):
 
 class SoldOut(Conflict):
     code, title = "sold_out", "Not enough seats are free"
+
+
+class SlotTaken(Conflict):
+    code, title = "slot_taken", "This time is taken"
 
 
 class NotPaid(Conflict):

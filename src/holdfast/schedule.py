@@ -9,8 +9,10 @@ from holdfast.inbox.jobs import handle_due
 from holdfast.laws.jobs import keep_laws
 from holdfast.lookup.jobs import answer_due
 from holdfast.messages.jobs import send_due
+from holdfast.payments.captures import carry_out_due
 from holdfast.payments.jobs import ask_about_due, let_due_lapse
 from holdfast.refunds.jobs import ask_for_due
+from holdfast.requests.expiry import decline_overdue, remind_providers
 from holdfast.system import System
 from holdfast.web.idempotency import forget_old_answers
 
@@ -30,6 +32,9 @@ JOBS = (
     Job("handle webhook events", 5, "work:inbox", 100, handle_due),
     Job("ask about open attempts", 5, None, 50, ask_about_due),
     Job("let lapsed holds go", 5, None, 50, let_due_lapse),
+    Job("capture or let go what is authorised", 5, "work:captures", 20, carry_out_due),
+    Job("decline requests without an answer", 5, None, 50, decline_overdue),
+    Job("remind providers of requests", 30, None, 50, remind_providers),
     Job("ask for refunds", 10, "work:refunds", 20, ask_for_due),
     Job("answer guests who miss their booking", 10, "work:lookups", 10, answer_due),
     Job("send messages", 5, "work:messages", 20, send_due),

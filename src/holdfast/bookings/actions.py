@@ -163,7 +163,7 @@ async def continue_booking(system: System, booking_id: str, *, with_checkout: bo
 async def open_checkout(system: System, booking_id: str) -> str:
     """The address to pay at: the open attempt's, or a new attempt's when the old one can never be paid. Raises Expired when the
     hold is over, Conflict when there is nothing to pay, StripeUnavailable."""
-    attempt_id = await system.database.run(lambda conn: _attempt_to_pay(system, conn, booking_id))
+    attempt_id = await system.database.run(lambda conn: attempt_to_pay(system, conn, booking_id))
     if not await checkout.ensure_session(system, attempt_id):
         raise Expired("The time to pay is over; the seats were let go.")
     row = await system.database.read(lambda conn: payments.attempt(conn, attempt_id))
@@ -172,7 +172,9 @@ async def open_checkout(system: System, booking_id: str) -> str:
     return str(row["checkout_url"])
 
 
-async def _attempt_to_pay(system: System, conn: Connection, booking_id: str) -> str:
+async def attempt_to_pay(system: System, conn: Connection, booking_id: str) -> str:
+    """The attempt that this booking can be paid by, a new one when the old ones never can. Raises as open_checkout does. Locks
+    the order."""
     now = system.clock.now()
     booking = await store.booking(conn, booking_id)
     order = await payments.lock_order(conn, booking["order_id"]) if booking else None
@@ -197,7 +199,7 @@ async def _attempt_to_pay(system: System, conn: Connection, booking_id: str) -> 
             "attempt_id": attempt_id,
             "order_id": order["order_id"],
             "tenant_id": order["tenant_id"],
-            "kind": "checkout_session",
+            "kind": "payment_intent" if order["offering_kind"] == "appointment" else "checkout_session",
             "status": "planned",
             "amount": order["amount"],
             "currency": order["currency"],

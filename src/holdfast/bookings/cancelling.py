@@ -14,10 +14,13 @@ from holdfast.messages import store as messages
 from holdfast.payments import store as payments
 from holdfast.payments.settle import let_lapse, look_at
 from holdfast.refunds import store as refunds
+from holdfast.requests import telling
+from holdfast.requests.answers import end_request
 from holdfast.system import System
 
 ENDED = frozenset({"cancelled", "declined", "expired"})
 # Stripe has taken the money for the bank; giving it back beside that would lose it twice (F49).
+NOT_CHARGED = "Your card was not charged."
 DISPUTED = "The payment is disputed, so the bank decides about the money and nothing goes back from here."
 
 Row = dict[str, Any]
@@ -50,22 +53,20 @@ async def request_cancel(system: System, booking_id: str, actor: str) -> CancelR
     """Cancels: a confirmed booking at once, with the refund that its tiers give; a hold through the expiry fence, because a
     payment may be under way at this moment (F16): whoever has paid gets all of it back. Cancelling twice is cancelling once.
     Raises Conflict for what cannot be cancelled any more. Locks the order."""
-    result, offering_id = await system.database.run(lambda conn: _cancel(system, conn, booking_id, actor))
+    result, order = await system.database.run(lambda conn: _cancel(system, conn, booking_id, actor))
     if result.status == "pending":
         return await _cancel_hold(system, booking_id, result)
-    system.signals.tell(
-        "work:messages", "work:refunds", f"booking:{booking_id}", f"availability:{offering_id}"
-    )
+    system.signals.tell("work:refunds", *telling.subjects(order))
     return result
 
 
-async def _cancel(system: System, conn: Connection, booking_id: str, actor: str) -> tuple[CancelResult, int]:
-    """What came of it, and the event whose seats may be free now."""
+async def _cancel(system: System, conn: Connection, booking_id: str, actor: str) -> tuple[CancelResult, Row]:
+    """What came of it, and the order."""
     booking = await store.booking(conn, booking_id)
     order = await payments.lock_order(conn, booking["order_id"]) if booking else None
     if order is None:
         raise NotFound("There is no such booking.")
-    return await _cancel_locked(system, conn, order, actor), order["offering_id"]
+    return await _cancel_locked(system, conn, order, actor), order
 
 
 async def _cancel_locked(system: System, conn: Connection, order: Row, actor: str) -> CancelResult:
@@ -77,6 +78,8 @@ async def _cancel_locked(system: System, conn: Connection, order: Row, actor: st
     if order["status"] == "pending":
         await store.mark_cancel_requested(conn, order["order_id"], now)
         return CancelResult("pending", 0, order["currency"], "Nothing was paid.")
+    if order["status"] == "requested":
+        return await _withdraw(system, conn, order, actor)
     if order["status"] != "confirmed":
         raise Conflict(f"A booking that is {order['status']} cannot be cancelled here; please write to us.")
     started = order["starts_at"] is not None and order["starts_at"] <= now and not order["called_off"]
@@ -85,6 +88,14 @@ async def _cancel_locked(system: System, conn: Connection, order: Row, actor: st
     preview = await _preview(conn, order, now)
     await _end_confirmed(system, conn, order, preview, actor, now)
     return CancelResult("cancelled", preview.amount, preview.currency, preview.why)
+
+
+async def _withdraw(system: System, conn: Connection, order: Row, actor: str) -> CancelResult:
+    """A request that nobody has answered yet: it ends, and the authorisation goes back to the card."""
+    if order["accepted_at"] is not None:
+        raise Conflict("It has just been accepted and is being charged; cancel it again in a moment.")
+    await end_request(system, conn, order, actor, "cancelled", reason="", why="cancelled")
+    return CancelResult("cancelled", 0, order["currency"], NOT_CHARGED)
 
 
 async def _end_confirmed(
@@ -101,6 +112,7 @@ async def _end_confirmed(
     await messages.enqueue(
         conn, system.ids, now, booking=order, kind="booking_cancelled", cause=actor, params=params
     )
+    await telling.provider(system, conn, order, "provider_booking_cancelled", actor)
     detail = {"refund": preview.amount, "currency": preview.currency, "why": preview.why}
     await store.tell(conn, order["tenant_id"], order["order_id"], now, actor, "cancelled", **detail)
 

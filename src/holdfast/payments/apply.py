@@ -14,7 +14,9 @@ from holdfast.database.connection import Connection
 from holdfast.disputes.actions import take_over_disputes
 from holdfast.errors import NotFound
 from holdfast.payments import steps, store
+from holdfast.payments.authorised import close_captures
 from holdfast.payments.rules import (
+    ASK_AUTHORISED,
     ASK_SLOW_METHOD,
     LIVE_AND_PAID,
     AtStripe,
@@ -61,7 +63,7 @@ async def apply(
     attempts = await store.attempts_of_order(conn, order["order_id"])
     attempt = next(one for one in attempts if one["attempt_id"] == attempt_id)
     known = merged(Evidence(attempt["evidence"]), evidence)
-    money = read_money(known, attempt["amount"], attempt["currency"])
+    money = read_money(known, attempt["amount"], attempt["currency"], attempt["kind"])
     payments = await _payments(conn, attempt, known)
     case = Case(system, conn, now, order, attempt, money, payments, found_by)
 
@@ -70,6 +72,7 @@ async def apply(
     step = _sure(decide(situation), money)
     if step is not Step.ASK:
         status = await steps.perform(case, step)
+        await close_captures(case, step)
         payments = await _return_strays(case, known, status)
         await _enrich(conn, payments, money)
         case.subjects.extend(await take_over_refunds(system, conn, now, order, payments, known))
@@ -115,7 +118,7 @@ async def _situation(case: Case, attempts: list[dict[str, Any]], known: Evidence
     order, money = case.order, case.money
     mine = case.attempt["attempt_id"] if case.attempt else None
     recorded = _recorded(case)
-    wanted = money.funds is Funds.PAID and recorded is Recorded.NO
+    wanted = money.funds in {Funds.PAID, Funds.AUTHORISED} and recorded is Recorded.NO
     return Situation(
         status=order["status"],
         funds=money.funds,
@@ -129,6 +132,8 @@ async def _situation(case: Case, attempts: list[dict[str, Any]], known: Evidence
         cancel_requested=order["called_off"] or order["cancel_requested_at"] is not None,
         others_open=any(one["attempt_id"] != mine and _may_still_pay(one) for one in attempts),
         free=order["amount"] == 0,
+        on_request=order["offering_kind"] == "appointment",
+        accepted=order["accepted_at"] is not None,
     )
 
 
@@ -231,6 +236,7 @@ async def _save(case: Case, known: Evidence, attempts: list[dict[str, Any]]) -> 
         status=status,
         session_id=sessions[0] if sessions else None,
         payment_intent_id=money.payment_intent_id,
+        capture_before=money.capture_before,
         ask_at=_ask_at(case, status),
         closed_at=None if open_still else case.now,
     )
@@ -256,6 +262,8 @@ def _ask_at(case: Case, status: str) -> datetime | None:
     """Open ones by their schedule, slow methods every hour, paid ones once more while the charge was not seen."""
     attempt, money = case.attempt, case.money
     assert attempt is not None
+    if status == "open" and money.funds is Funds.AUTHORISED:
+        return case.now + ASK_AUTHORISED  # until the provider answers; a webhook tells sooner
     if status in {"planned", "open"}:
         made = status == "open"
         return next_question(attempt["created_at"], case.now, case.order["expires_at"], made_at_stripe=made)

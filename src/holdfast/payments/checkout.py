@@ -44,18 +44,18 @@ async def ensure_session(system: System, attempt_id: str) -> bool:
     try:
         session = await (_find if now - row["created_at"] > KEY_LASTS else _create)(system, row)
     except StripeRefused:
-        await _close_absent(system, attempt_id, now)
+        await close_absent(system, attempt_id, now)
         if row["hold_ends"] <= now:
             return False  # too late to make one; nobody is waiting for it
         raise
     if session is None:
-        await _close_absent(system, attempt_id, now)
+        await close_absent(system, attempt_id, now)
         return False
     await _save(system, row, session, now)
     return True
 
 
-async def _close_absent(system: System, attempt_id: str, now: datetime) -> None:
+async def close_absent(system: System, attempt_id: str, now: datetime) -> None:
     async with system.database.transaction() as conn:
         await store.close_absent_attempt(conn, attempt_id, now)
 
@@ -68,8 +68,10 @@ async def should_close(system: System, attempt_id: str) -> bool:
     if row is None:
         return False
     if row["attempt_status"] not in {"planned", "open"}:
-        return at_stripe(Evidence(row["evidence"])) is AtStripe.OPEN
-    waiting = row["order_status"] in {"pending", "requested"}
+        return at_stripe(Evidence(row["evidence"]), row["kind"]) is AtStripe.OPEN
+    if row["order_status"] == "requested":
+        return False  # its deadline is decided on by whoever holds the order's lock (requests/expiry.py), not by a closing
+    waiting = row["order_status"] == "pending"
     over = row["expires_at"] is not None and row["expires_at"] <= now
     # Also what is open for an order that needs no money any more: it must not be paid.
     return not waiting or over or row["called_off"] or row["cancel_requested_at"] is not None
@@ -126,15 +128,8 @@ async def session_params(system: System, attempt: Row) -> Row:
     if context is None:
         raise NotFound("There is no order for this attempt.")
     lines = await system.database.read(lambda conn: store.lines_of_order(conn, attempt["order_id"]))
-    claims = await system.database.read(lambda conn: store.claims_of_order(conn, attempt["order_id"]))
     currency = attempt["currency"].lower()
-    metadata = {
-        "app_instance": system.instance_id,
-        "attempt": attempt["attempt_id"],
-        "order": attempt["order_id"],
-        "reference": context["reference"],
-        **pack(_snapshot(attempt, context, lines, claims), system.settings.secret_key),
-    }
+    metadata = await metadata_of(system, attempt, context, lines)
     page = (
         f"{system.settings.public_url}/b/{booking_token(system.settings.secret_key, context['booking_id'])}"
     )
@@ -154,6 +149,18 @@ async def session_params(system: System, attempt: Row) -> Row:
     if context["contact_email"]:
         params["customer_email"] = context["contact_email"]
     return params
+
+
+async def metadata_of(system: System, attempt: Row, context: Row, lines: list[Row]) -> dict[str, str]:
+    """What travels with the money: whose it is, and the signed snapshot that the booking can be rebuilt from."""
+    claims = await system.database.read(lambda conn: store.claims_of_order(conn, attempt["order_id"]))
+    return {
+        "app_instance": system.instance_id,
+        "attempt": attempt["attempt_id"],
+        "order": attempt["order_id"],
+        "reference": context["reference"],
+        **pack(_snapshot(attempt, context, lines, claims), system.settings.secret_key),
+    }
 
 
 def _line_item(line: Row, currency: str) -> Row:
@@ -194,4 +201,6 @@ def _snapshot(attempt: Row, context: Row, lines: list[Row], claims: list[Row]) -
             for one in lines
         ),
         claims=tuple(SnapshotClaim(one["unit_id"], one["seats"], one["guests"]) for one in claims),
+        starts=int(context["starts_at"].timestamp()) if context["starts_at"] else None,
+        details=context["details"] or None,
     )

@@ -63,6 +63,13 @@ class Step(StrEnum):
     RECORD = "record"  # a person is deciding already: only write the money down
     LAPSE = "lapse"
     CANCEL = "cancel"
+    REQUEST = "request"  # the card is authorised: the provider is asked
+    LET_GO = "let_go"  # nobody needs this authorisation any more
+    CANCEL_AND_LET_GO = "cancel_and_let_go"
+    LAPSE_AND_LET_GO = "lapse_and_let_go"  # authorised, but its time is somebody else's by now
+    AUTHORISATION_LOST = (
+        "authorisation_lost"  # Stripe or the bank let it go before the provider's yes was captured
+    )
 
 
 LIVE_AND_PAID = frozenset({"confirmed", "in_progress", "completed", "no_show"})
@@ -86,6 +93,8 @@ class Situation:
     cancel_requested: bool
     others_open: bool  # another attempt of this order can still be paid
     free: bool = False  # the order costs nothing
+    on_request: bool = False  # the card is authorised first, and charged when the provider says yes
+    accepted: bool = False  # the provider has said yes, and the capture is under way
 
 
 def decide(s: Situation) -> Step:
@@ -95,7 +104,7 @@ def decide(s: Situation) -> Step:
     if s.funds is Funds.PAID:
         return _paid(s)
     if s.funds is Funds.AUTHORISED:
-        return Step.STUCK_AUTHORISED if s.status in WAITING else Step.NOTHING
+        return _authorised(s)
     if s.funds is Funds.AWAITING or s.status not in WAITING:
         return Step.NOTHING
     return _unpaid(s)
@@ -116,6 +125,25 @@ def _paid(s: Situation) -> Step:
     if s.cancel_requested:
         return Step.CANCEL_AND_RETURN if s.status in WAITING else Step.RETURN_CANCELLED
     return _seated(s)
+
+
+def _authorised(s: Situation) -> Step:
+    """Money that may be taken until it lapses, and must not be kept from its owner for nothing."""
+    if not s.on_request:
+        return Step.STUCK_AUTHORISED if s.status in WAITING else Step.NOTHING
+    if s.status == "stuck":
+        return Step.NOTHING  # a person decides
+    if s.recorded is Recorded.OTHER or s.status in ENDED_BY_SOMEBODY or s.status == "expired":
+        return Step.LET_GO
+    if s.status in LIVE_AND_PAID:
+        return Step.LET_GO if s.free else Step.NOTHING
+    if s.cancel_requested and not s.accepted:
+        return Step.CANCEL_AND_LET_GO
+    if s.status == "requested":
+        return Step.NOTHING
+    if not s.matches:
+        return Step.STUCK_AMOUNT
+    return Step.LAPSE_AND_LET_GO if s.units is Units.GONE else Step.REQUEST
 
 
 def _seated(s: Situation) -> Step:
@@ -139,6 +167,9 @@ def _unpaid(s: Situation) -> Step:
     closed = s.at_stripe is AtStripe.CLOSED or s.funds is Funds.FAILED
     if not closed or s.others_open or s.recorded is not Recorded.NO:
         return Step.NOTHING
+    if s.status == "requested" and s.on_request:
+        # What costs nothing has no authorisation to lose: its deadline ends it (requests/expiry.py).
+        return Step.NOTHING if s.free else Step.AUTHORISATION_LOST
     if s.cancel_requested:
         return Step.CANCEL
     return Step.LAPSE if s.hold_over else Step.NOTHING
@@ -164,8 +195,11 @@ class Money:
     problems: tuple[str, ...]
 
 
-def read_money(evidence: Evidence, agreed_amount: int, agreed_currency: str) -> Money:
-    """Sessions are the authority, intents the second witness: each alone suffices (F62)."""
+def read_money(
+    evidence: Evidence, agreed_amount: int, agreed_currency: str, kind: str = "checkout_session"
+) -> Money:
+    """Sessions are the authority, intents the second witness: each alone suffices (F62). `kind` is the attempt's: an intent that
+    no session made is the authority itself."""
     intent_id = _intent_id(evidence)
     charge_id, charge = _paying_charge(evidence, intent_id)
     amounts, currencies = _amounts(evidence), _currencies(evidence)
@@ -174,7 +208,7 @@ def read_money(evidence: Evidence, agreed_amount: int, agreed_currency: str) -> 
     created = only(charge, "created")
     return Money(
         funds=_funds(evidence),
-        at_stripe=at_stripe(evidence),
+        at_stripe=at_stripe(evidence, kind),
         matches=matches and bool(amounts),
         payment_intent_id=intent_id,
         charge_id=charge_id,
@@ -216,7 +250,7 @@ def _is_captured(charge: Mapping[str, Any]) -> bool:
     return charge.get("status") == "succeeded" and bool(charge.get("captured"))
 
 
-def at_stripe(evidence: Evidence) -> AtStripe:
+def at_stripe(evidence: Evidence, kind: str = "checkout_session") -> AtStripe:
     """Whether it can still be paid, as far as its objects tell."""
     sessions, intents = list(evidence.of("session").values()), list(evidence.of("intent").values())
     statuses = {s.get("status") for s in sessions}
@@ -228,7 +262,8 @@ def at_stripe(evidence: Evidence) -> AtStripe:
     if "expired" in statuses:
         return AtStripe.CLOSED
     if intents and not sessions:
-        return AtStripe.OPEN
+        ended = kind == "payment_intent" and all(i.get("status") == "canceled" for i in intents)
+        return AtStripe.CLOSED if ended else AtStripe.OPEN
     return AtStripe.UNKNOWN
 
 
@@ -286,6 +321,7 @@ def _latest(objects: Mapping[str, Any], name: str) -> datetime | None:
 ASK_AFTER = tuple(timedelta(minutes=minutes) for minutes in (1, 2, 5, 15, 31))
 ASK_AGAIN = timedelta(minutes=10)
 ASK_SLOW_METHOD = timedelta(hours=1)
+ASK_AUTHORISED = timedelta(hours=1)
 DECLINE_KEEPS_HOLD = timedelta(minutes=10)
 
 

@@ -19,7 +19,7 @@ from typing import Any
 import structlog
 
 from holdfast.errors import HoldfastError, NotFound, StripeRefused
-from holdfast.payments import checkout, steps, store
+from holdfast.payments import checkout, intents, steps, store
 from holdfast.payments.apply import Settled, apply, apply_lapse
 from holdfast.payments.rules import Step
 from holdfast.stripe_gateway.evidence import NOTHING, Evidence, from_objects, merged
@@ -47,6 +47,8 @@ async def settle(
 async def look_at(system: System, attempt_id: str, found_by: str) -> Settled:
     """Asks Stripe about an attempt and settles it: first finishes making its session, when a crash or a time-out left that
     open (F10, F11); closes the session when the hold is over or was cancelled (the expiry fence, rule 8)."""
+    if await system.database.read(lambda conn: store.kind_of_attempt(conn, attempt_id)) == "payment_intent":
+        return await _look_at_intent(system, attempt_id, found_by)
     made = await checkout.ensure_session(system, attempt_id)
     closing = await checkout.should_close(system, attempt_id)
     if made and closing:
@@ -57,13 +59,27 @@ async def look_at(system: System, attempt_id: str, found_by: str) -> Settled:
     return settled
 
 
+async def _look_at_intent(system: System, attempt_id: str, found_by: str) -> Settled:
+    """The same for an intent of our own. It is read before it is closed: unlike an expired session, a canceled intent may have
+    been authorised in time, and then the provider is asked instead."""
+    made = await intents.ensure_intent(system, attempt_id)
+    settled = await settle(system, attempt_id, found_by=found_by)
+    if not made:
+        return await let_lapse(system, settled.order_id)
+    if await checkout.should_close(system, attempt_id):
+        return await settle(system, attempt_id, evidence=await close(system, attempt_id), found_by=found_by)
+    return settled
+
+
 async def close(system: System, attempt_id: str) -> Evidence:
-    """Expires the session at Stripe and brings what that proves. Refused means that it is not open any more: somebody may
-    have paid, so it is read again (docs.stripe.com/api/checkout/sessions/expire)."""
+    """Expires the session at Stripe, or cancels the intent, and brings what that proves. Refused means that it is not open any
+    more: somebody may have paid, so it is read again (docs.stripe.com/api/checkout/sessions/expire, …/payment_intents/cancel)."""
     row = await system.database.read(lambda conn: store.attempt(conn, attempt_id))
-    if row is None or row["session_id"] is None:
+    if row is None or (row["session_id"] is None and row["kind"] != "payment_intent"):
         return await fetch(system, attempt_id)
     try:
+        if row["session_id"] is None and row["payment_intent_id"]:
+            return from_objects(await system.stripe.cancel_payment_intent(row["payment_intent_id"]))
         return from_objects(await system.stripe.expire_checkout_session(row["session_id"]))
     except StripeRefused:
         return await fetch(system, attempt_id)

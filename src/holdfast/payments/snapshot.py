@@ -61,6 +61,8 @@ class Snapshot:
     expires: int
     lines: tuple[SnapshotLine, ...]
     claims: tuple[SnapshotClaim, ...]
+    starts: int | None = None  # of an appointment: the time that was agreed when it was requested
+    details: str | None = None  # and what the customer told
 
 
 def pack(snapshot: Snapshot, secret_key: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ from holdfast.bookings import store as bookings
 from holdfast.bookings.rules import FreeUnit, choose_units
 from holdfast.database.connection import Connection
 from holdfast.messages import store as messages
-from holdfast.payments import store
+from holdfast.payments import authorised, store
 from holdfast.payments.rules import Funds, Money, Step, Units
 from holdfast.refunds import store as refunds
 from holdfast.system import System
@@ -80,6 +80,21 @@ async def perform(case: Case, step: Step) -> str:
         case Step.CANCEL:
             await _release(case)
             return await _end(case, "cancelled")
+        case Step.REQUEST:
+            return await authorised.ask_provider(case, retake=not await _has_live_claims(case))
+        case Step.LET_GO:
+            await authorised.let_go(case)
+            return str(case.order["status"])
+        case Step.CANCEL_AND_LET_GO:
+            await _release(case)
+            await authorised.let_go(case, "cancelled")
+            return await _end(case, "cancelled")
+        case Step.LAPSE_AND_LET_GO:
+            await _release(case)
+            await authorised.let_go(case, "late")
+            return await _end(case, "expired")
+        case Step.AUTHORISATION_LOST:
+            return await authorised.lose(case)
         case _:
             assert_never(step)
 
@@ -88,6 +103,8 @@ async def seats_of(case: Case, wanted: bool) -> Units:
     """Whether the booking's seats are its own still; when it has lost them and is paid, whether it can have them again (the
     units stay locked until the end, so the answer stays true)."""
     claims = await bookings.claims_of_booking(case.conn, case.order["booking_id"])
+    if case.order["offering_kind"] == "appointment":
+        return await authorised.time_of(case, claims, wanted)
     if claims and all(claim["released_at"] is None for claim in claims):
         return Units.HELD
     if not wanted:
@@ -125,6 +142,7 @@ async def _confirm(case: Case, why: str) -> str:
     if case.order["current_version"] > case.order["offering_version"]:
         # Moved while it was being paid (F43): the price stands, and the guest is told and may cancel.
         await _message(case, "booking_moved", messages.moved_key(case.order["current_version"]))
+    await authorised.tell_provider_confirmed(case)
     await _tell(case, "confirmed", why=why, found_by=case.found_by, payment=payment_id)
     case.subjects.append(f"availability:{case.order['offering_id']}")
     return "confirmed"
@@ -251,7 +269,15 @@ async def _release(case: Case) -> None:
         case.subjects.append(f"availability:{case.order['offering_id']}")
 
 
+async def _has_live_claims(case: Case) -> bool:
+    claims = await bookings.claims_of_booking(case.conn, case.order["booking_id"])
+    return any(claim["released_at"] is None for claim in claims)
+
+
 async def _retake(case: Case) -> None:
+    if case.order["offering_kind"] == "appointment":
+        await authorised.take_time(case)
+        return
     if not await bookings.retake_claims(case.conn, case.order["booking_id"]):
         raise AssertionError("seats that are locked and were free cannot be gone")
 

@@ -26,11 +26,15 @@ async def lock_order(conn: Connection, order_id: str) -> Row | None:
     return await _one(
         conn,
         """SELECT o.*, b.booking_id, b.reference, b.contact_name, b.contact_email, b.contact_phone, b.seats, b.expires_at,
-                  b.hold_limit, b.confirmed_at, f.title, f.hold_minutes, f.starts_at,
-                  f.version AS current_version, f.status = 'cancelled' AS called_off
+                  b.hold_limit, b.confirmed_at, f.title, f.hold_minutes, coalesce(o.starts_at, f.starts_at) AS starts_at,
+                  f.version AS current_version, f.status = 'cancelled' AS called_off, f.kind AS offering_kind,
+                  s.timing, s.provider_id, s.respond_minutes, s.reschedule_minutes, s.most_reschedules,
+                  p.name AS provider_name, p.email AS provider_email, p.phone AS provider_phone
              FROM orders o
              JOIN bookings b USING (order_id)
              JOIN offerings f ON f.offering_id = o.offering_id
+        LEFT JOIN services s ON s.offering_id = o.offering_id
+        LEFT JOIN providers p ON p.provider_id = s.provider_id
             WHERE o.order_id = %(id)s
               FOR NO KEY UPDATE OF o, b""",
         {"id": order_id},
@@ -55,6 +59,11 @@ async def attempts_of_order(conn: Connection, order_id: str) -> list[Row]:
     )
 
 
+async def kind_of_attempt(conn: Connection, attempt_id: str) -> str | None:
+    row = await _one(conn, "SELECT kind FROM attempts WHERE attempt_id = %(id)s", {"id": attempt_id})
+    return row["kind"] if row else None
+
+
 async def attempt(conn: Connection, attempt_id: str) -> Row | None:
     return await _one(
         conn,
@@ -68,7 +77,7 @@ async def closing(conn: Connection, attempt_id: str) -> Row | None:
     """What decides whether an attempt has to be closed at Stripe."""
     return await _one(
         conn,
-        """SELECT a.status AS attempt_status, a.evidence, o.status AS order_status, o.cancel_requested_at, b.expires_at,
+        """SELECT a.status AS attempt_status, a.kind, a.evidence, o.status AS order_status, o.cancel_requested_at, b.expires_at,
                   f.status = 'cancelled' AS called_off
              FROM attempts a JOIN orders o USING (order_id) JOIN bookings b USING (order_id)
              JOIN offerings f ON f.offering_id = o.offering_id
@@ -81,7 +90,7 @@ async def checkout_context(conn: Connection, order_id: str) -> Row | None:
     """What a session is made of, beyond the order's lines."""
     return await _one(
         conn,
-        """SELECT b.*, o.offering_version, f.title, t.slug AS tenant
+        """SELECT b.*, o.offering_version, o.starts_at, o.ends_at, o.details, f.title, t.slug AS tenant
              FROM bookings b JOIN orders o USING (order_id) JOIN offerings f ON f.offering_id = b.offering_id
              JOIN tenants t ON t.tenant_id = b.tenant_id
             WHERE b.order_id = %(id)s""",
@@ -140,6 +149,7 @@ async def save_evidence(
     status: str,
     session_id: str | None,
     payment_intent_id: str | None,
+    capture_before: datetime | None,
     ask_at: datetime | None,
     closed_at: datetime | None,
 ) -> None:
@@ -147,6 +157,7 @@ async def save_evidence(
         """UPDATE attempts
               SET evidence = %(evidence)s, status = %(status)s, session_id = coalesce(session_id, %(session_id)s),
                   payment_intent_id = coalesce(payment_intent_id, %(payment_intent_id)s), ask_at = %(ask_at)s,
+                  capture_before = coalesce(%(capture_before)s, capture_before),
                   closed_at = coalesce(closed_at, %(closed_at)s), last_error = NULL
             WHERE attempt_id = %(attempt_id)s""",
         {
@@ -155,9 +166,22 @@ async def save_evidence(
             "status": status,
             "session_id": session_id,
             "payment_intent_id": payment_intent_id,
+            "capture_before": capture_before,
             "ask_at": ask_at,
             "closed_at": closed_at,
         },
+    )
+
+
+async def save_intent(conn: Connection, attempt_id: str, payment_intent_id: str, ask_at: datetime) -> None:
+    """What Stripe answered to creating it. As save_session: the evidence may have been here first."""
+    await conn.execute(
+        """UPDATE attempts
+              SET payment_intent_id = coalesce(payment_intent_id, %(intent)s), last_error = NULL,
+                  status = CASE status WHEN 'planned' THEN 'open' ELSE status END,
+                  ask_at = CASE WHEN status IN ('planned', 'open') THEN %(ask_at)s ELSE ask_at END
+            WHERE attempt_id = %(id)s""",
+        {"id": attempt_id, "intent": payment_intent_id, "ask_at": ask_at},
     )
 
 
@@ -192,7 +216,7 @@ async def close_absent_attempt(conn: Connection, attempt_id: str, now: datetime)
     """Proven: Stripe never made it, and cannot any more under its key."""
     await conn.execute(
         """UPDATE attempts SET status = 'expired', ask_at = NULL, closed_at = %(now)s
-            WHERE attempt_id = %(attempt_id)s AND status = 'planned' AND session_id IS NULL""",
+            WHERE attempt_id = %(attempt_id)s AND status = 'planned' AND session_id IS NULL AND payment_intent_id IS NULL""",
         {"attempt_id": attempt_id, "now": now},
     )
 
@@ -293,7 +317,7 @@ async def lapsed_without_open_attempt(
     rows = await _all(
         conn,
         """SELECT order_id FROM bookings b
-            WHERE status IN ('pending', 'requested') AND expires_at <= %(now)s AND order_id <> ALL (%(but)s::text[])
+            WHERE status = 'pending' AND expires_at <= %(now)s AND order_id <> ALL (%(but)s::text[])
               AND NOT EXISTS (SELECT FROM attempts a WHERE a.order_id = b.order_id AND a.ask_at IS NOT NULL)
          ORDER BY expires_at LIMIT %(limit)s""",
         {"now": now, "limit": limit, "but": but},
@@ -305,8 +329,9 @@ async def offering_for_rebuild(conn: Connection, offering_id: int, tenant: str |
     """The event that money was paid for, of the named tenant, or of any when a foreign system named none."""
     return await _one(
         conn,
-        """SELECT f.offering_id, f.tenant_id, f.currency FROM offerings f JOIN tenants t USING (tenant_id)
-            WHERE f.offering_id = %(id)s AND f.kind = 'event' AND (%(tenant)s::text IS NULL OR t.slug = %(tenant)s)""",
+        """SELECT f.offering_id, f.tenant_id, f.currency, f.kind FROM offerings f JOIN tenants t USING (tenant_id)
+            WHERE f.offering_id = %(id)s AND f.kind IN ('event', 'appointment')
+              AND (%(tenant)s::text IS NULL OR t.slug = %(tenant)s)""",
         {"id": offering_id, "tenant": tenant},
     )
 

@@ -45,6 +45,26 @@ class StripeGateway(Protocol):
 
     async def payment_intent(self, payment_intent_id: str) -> StripeObject: ...
 
+    async def create_payment_intent(
+        self, params: Mapping[str, Any], idempotency_key: str
+    ) -> StripeObject: ...
+
+    async def payment_intents(self, **filters: Any) -> list[StripeObject]:
+        """All pages of the list, newest first."""
+        ...
+
+    async def capture_payment_intent(
+        self, payment_intent_id: str, amount: int, idempotency_key: str
+    ) -> StripeObject:
+        """Takes authorised money, in minor units. StripeRefused when there is none to take: cancelled, lapsed, captured before."""
+        ...
+
+    async def cancel_payment_intent(
+        self, payment_intent_id: str, idempotency_key: str | None = None
+    ) -> StripeObject:
+        """Closes it for good, and lets go what it holds. StripeRefused when it is over already: read it again."""
+        ...
+
     async def charge(self, charge_id: str) -> StripeObject: ...
 
     async def refund(self, refund_id: str) -> StripeObject: ...
@@ -96,6 +116,36 @@ class SdkGateway:
     async def payment_intent(self, payment_intent_id: str) -> StripeObject:
         return await self._read(
             self._v1.payment_intents.retrieve_async(payment_intent_id, params={"expand": INTENT_EXPANSIONS})
+        )
+
+    async def create_payment_intent(self, params: Mapping[str, Any], idempotency_key: str) -> StripeObject:
+        return await self._write(
+            self._v1.payment_intents.create_async(params=dict(params), options=_key(idempotency_key))
+        )
+
+    async def payment_intents(self, **filters: Any) -> list[StripeObject]:
+        return await self._all(self._v1.payment_intents.list_async, filters)
+
+    async def capture_payment_intent(
+        self, payment_intent_id: str, amount: int, idempotency_key: str
+    ) -> StripeObject:
+        return await self._write(
+            self._v1.payment_intents.capture_async(
+                payment_intent_id,
+                params={"amount_to_capture": amount, "expand": INTENT_EXPANSIONS},
+                options=_key(idempotency_key),
+            )
+        )
+
+    async def cancel_payment_intent(
+        self, payment_intent_id: str, idempotency_key: str | None = None
+    ) -> StripeObject:
+        return await self._write(
+            self._v1.payment_intents.cancel_async(
+                payment_intent_id,
+                params={"expand": INTENT_EXPANSIONS},
+                options=_key(idempotency_key) if idempotency_key else None,
+            )
         )
 
     async def charge(self, charge_id: str) -> StripeObject:

@@ -41,6 +41,7 @@ async def test_f47_f48_the_verdict_stays_whatever_comes_late(
     await stage.deliver(await stage.events("charge.dispute.created"))
     await stage.run_jobs()
     assert (await stage.row("SELECT status FROM disputes"))["status"] == outcome
+    assert await stage.rows("SELECT task_id FROM tasks WHERE done_at IS NULL") == []
     await stage.assert_all_laws_hold()
 
 
@@ -70,4 +71,46 @@ async def test_f49_cancelling_a_disputed_booking_gives_nothing_back_beside_the_d
     await stage.run_jobs()
     assert await stage.ledger("refund") == []
     assert await stage.tasks() == ["dispute"]
+    await stage.assert_all_laws_hold()
+
+
+async def told(stage: Stage, status: str) -> None:
+    """An event of Stripe's that says another status of the dispute than the sandbox would."""
+    [event] = await stage.events("charge.dispute.created")
+    number = len(await stage.rows("SELECT FROM webhook_events"))
+    changed = {**event, "id": f"evt_{number}", "type": "charge.dispute.updated"}
+    changed["data"] = {"object": {**event["data"]["object"], "status": status}}
+    await stage.deliver([changed])
+    await stage.run_jobs()
+
+
+async def test_f47_the_task_closes_when_it_is_answered_and_opens_when_an_inquiry_becomes_a_dispute(
+    stage: Stage,
+) -> None:
+    placed = await stage.paid()
+    await stage.dashboard("open_dispute", session=placed.checkout_session_id)
+    [event] = await stage.events("charge.dispute.created")
+    stage.delivered.update([event["id"]])
+    inquiry = {**event["data"]["object"], "status": "warning_needs_response"}
+    await stage.deliver([{**event, "id": "evt_inquiry", "data": {"object": inquiry}}])
+    await stage.run_jobs()
+
+    async def seen() -> tuple[str, bool, int]:
+        row = await stage.row("SELECT status, closed_at FROM disputes")
+        open_tasks = await stage.rows("SELECT kind FROM tasks WHERE kind = 'dispute' AND done_at IS NULL")
+        return row["status"], row["closed_at"] is not None, len(open_tasks)
+
+    assert await seen() == ("warning_needs_response", False, 1)
+    await told(stage, "warning_under_review")
+    assert await seen() == ("warning_under_review", False, 0)
+    await told(stage, "warning_closed")
+    assert await seen() == ("warning_closed", True, 0)
+    await told(stage, "needs_response")
+    assert await seen() == ("needs_response", False, 1)
+    await told(stage, "warning_closed")  # late news
+    assert await seen() == ("needs_response", False, 1)
+    await told(stage, "under_review")
+    assert await seen() == ("under_review", False, 0)
+    await told(stage, "lost")
+    assert await seen() == ("lost", True, 0)
     await stage.assert_all_laws_hold()

@@ -8,13 +8,16 @@ from typing import Any
 from holdfast.bookings import store as bookings
 from holdfast.clock import from_unix
 from holdfast.database.connection import Connection
-from holdfast.disputes import store
+from holdfast.disputes import rules, store
 from holdfast.stripe_gateway.evidence import Evidence
 from holdfast.stripe_gateway.lattice import only
 from holdfast.system import System
-from holdfast.tasks.actions import open_task
+from holdfast.tasks.actions import close_task_about, open_task
 
-OVER = frozenset({"won", "lost", "warning_closed", "prevented"})
+SENTENCE = (
+    "A payment is disputed: answer it in Stripe's dashboard before its deadline; the evidence is under Disputes. "
+    "Refunds of it are blocked."
+)
 
 Row = dict[str, Any]
 
@@ -48,33 +51,29 @@ async def _take_over(
         "currency": payment["currency"],
         "evidence_due": from_unix(facts["due_by"]) if facts.get("due_by") else None,
         "opened_at": from_unix(opened) if opened else now,
-        "closed_at": now if status in OVER else None,
+        "closed_at": now if status in rules.OVER else None,
     }
     before = await store.upsert_dispute(conn, row)
     if before == status:
         return
-    await bookings.tell(
+    detail = {"dispute": dispute_id, "status": status, "reason": row["reason"]}
+    await bookings.tell(conn, payment["tenant_id"], payment["order_id"], now, "stripe", "disputed", **detail)
+    if rules.asks_for_a_person(before, status):
+        await _ask_a_person(system, conn, now, row)
+    elif rules.leaves_the_desk(status):
+        await close_task_about(conn, now, "dispute", dispute_id, "stripe")
+
+
+async def _ask_a_person(system: System, conn: Connection, now: datetime, row: Row) -> None:
+    due = row["evidence_due"]
+    await open_task(
         conn,
-        payment["tenant_id"],
-        payment["order_id"],
+        system.ids,
         now,
-        "stripe",
-        "disputed",
-        dispute=dispute_id,
-        status=status,
+        kind="dispute",
+        subject=row["dispute_id"],
+        sentence=SENTENCE,
+        tenant_id=row["tenant_id"],
+        order_id=row["order_id"],
+        detail={"reason": row["reason"], "evidence_due": due.isoformat() if due else None},
     )
-    if before is None and status not in OVER:
-        await open_task(
-            conn,
-            system.ids,
-            now,
-            kind="dispute",
-            subject=dispute_id,
-            sentence="A payment is disputed: answer it in Stripe's dashboard before its deadline. Refunds of it are blocked.",
-            tenant_id=payment["tenant_id"],
-            order_id=payment["order_id"],
-            detail={
-                "reason": row["reason"],
-                "evidence_due": row["evidence_due"].isoformat() if row["evidence_due"] else None,
-            },
-        )

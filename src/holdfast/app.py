@@ -22,6 +22,8 @@ from holdfast.catalog import pages as catalog_pages
 from holdfast.catalog import staff_pages as catalog_staff_pages
 from holdfast.catalog.owners import EventOwners
 from holdfast.cli.logs import log_as_json
+from holdfast.disputes import api as disputes_api
+from holdfast.disputes import staff_pages as disputes_staff_pages
 from holdfast.door import api as door_api
 from holdfast.door import pages as door_pages
 from holdfast.door import staff_pages as door_staff_pages
@@ -65,6 +67,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     door_api.router,
     tenants_api.router,
     tasks_api.router,
+    disputes_api.router,
     laws_api.router,
     health.router,
     docs.router,
@@ -81,6 +84,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     inbox_staff_pages.router,
     laws_staff_pages.router,
     tasks_staff_pages.router,
+    disputes_staff_pages.router,
 )
 
 

@@ -68,6 +68,12 @@ def link_of_token(secret_key: str, token: str) -> str | None:
     return link_id if fits else None
 
 
+def feed_token(secret_key: str, provider_id: int, version: int) -> str:
+    """The secret in the address of a provider's calendar feed; another version is another address."""
+    mac = hmac.new(secret_key.encode(), f"feed:{provider_id}:{version}".encode(), hashlib.sha256).digest()
+    return urlsafe_b64encode(mac[:18]).decode()
+
+
 def sha256(text: str) -> bytes:
     """What is stored of a secret."""
     return hashlib.sha256(text.encode()).digest()

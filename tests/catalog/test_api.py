@@ -107,7 +107,15 @@ async def test_a_capacity_never_falls_below_what_is_taken(api: Api) -> None:
 
 async def test_loading_twice_is_loading_once(api: Api) -> None:
     first = await api.http.post("/api/admin/catalog", json=show(), headers=api.as_("admin"))
-    assert first.json() == {"tenant": "default", "events": [35], "created": 0, "updated": 1}
+    assert first.json() == {
+        "tenant": "default",
+        "events": [35],
+        "created": 0,
+        "updated": 1,
+        "providers": [],
+        "providers_created": 0,
+        "providers_updated": 0,
+    }
     before = (await api.http.get("/api/admin/events/35", headers=api.as_("admin"))).json()
     assert before["version"] == 1, "a relative date was counted once"
     unnamed = show(id=None, starts_in_days=None, starts_at="2099-01-01T19:00:00", title="By its title")

@@ -49,8 +49,17 @@ def assert_announces_everything(demo: Demo) -> None:
     assert EVENT in {event["id"] for event in told["events"]}
     assert all(event["free"] > 0 for event in told["events"])
     assert {"web", "worker", "sandbox"} <= set(told["pids"])
-    assert (told["providers"], told["passes"], told["classes"]) == ([], [], [])
+    assert (told["passes"], told["classes"]) == ([], [])
+    assert {one["kind"] for provider in told["providers"] for one in provider["offerings"]} == {"appointment"}
+    assert_the_providers_key_opens_the_first(demo)
     assert demo.get("/readyz").status_code == 200
+
+
+def assert_the_providers_key_opens_the_first(demo: Demo) -> None:
+    first, second, *_ = (provider["id"] for provider in demo.told["providers"])
+    key = {"X-API-Key": demo.told["keys"]["provider"]}
+    assert demo.get(f"/api/providers/{first}/hours", headers=key).status_code == 200
+    assert demo.get(f"/api/providers/{second}/hours", headers=key).status_code == 404
 
 
 def assert_survives_a_killed_worker(demo: Demo) -> None:

@@ -23,6 +23,7 @@ from holdfast.catalog.schemas import (
 from holdfast.database.connection import Connection
 from holdfast.errors import Conflict, NotFound, ValidationFailed
 from holdfast.messages.store import enqueue_moved
+from holdfast.providers.loading import load_providers
 from holdfast.tenants import store as tenants
 from holdfast.web.problems import validation_problem
 
@@ -31,21 +32,26 @@ HOLD_MINUTES = 30  # where neither the event nor the setting says how long
 
 @dataclass(frozen=True)
 class LoadReport:
-    """What loading a catalogue did. `events`: the id of each of its events, in its order."""
+    """What loading a catalogue did. `events`, `providers`: the id of each, in its order. `created`, `updated`: how many events;
+    of providers and their services `providers_created`, `providers_updated`."""
 
     tenant_id: int
     tenant: str
     events: list[int] = field(default_factory=list)
     created: int = 0
     updated: int = 0
+    providers: list[int] = field(default_factory=list)
+    providers_created: int = 0
+    providers_updated: int = 0
 
 
 async def load_catalog(
     conn: Connection, now: datetime, document: dict[str, Any], *, hold_minutes: int = HOLD_MINUTES
 ) -> LoadReport:
     """Puts a whole catalogue in, or brings it up to date: loading it twice is loading it once. The tenant is found by its
-    slug, an event by its id or else by title and start, a unit by its label, an item by its name; what the document does
-    not name stays. Raises ValidationFailed, and Conflict when a capacity would fall below what is taken."""
+    slug, an event by its id or else by title and start, a unit by its label, an item by its name, providers and services as
+    providers/loading.py says; what the document does not name stays. Raises ValidationFailed, and Conflict when a capacity
+    would fall below what is taken."""
     return await put_catalog(conn, now, parsed_catalog(document), hold_minutes=hold_minutes)
 
 
@@ -59,7 +65,17 @@ async def put_catalog(
         event_id, is_new = await _load_event(conn, now, tenant, written)
         events.append(event_id)
         created += is_new
-    return LoadReport(tenant["tenant_id"], tenant["slug"], events, created, len(events) - created)
+    loaded = await load_providers(conn, now, tenant, wanted.providers)
+    return LoadReport(
+        tenant["tenant_id"],
+        tenant["slug"],
+        events,
+        created,
+        len(events) - created,
+        loaded.providers,
+        loaded.created,
+        loaded.updated,
+    )
 
 
 def parsed_catalog(document: dict[str, Any]) -> CatalogDocument:

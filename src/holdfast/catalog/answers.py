@@ -96,5 +96,8 @@ class StaffEvents(BaseModel):
 class Loaded(BaseModel):
     tenant: str
     events: list[int]
-    created: int
-    updated: int
+    created: int = Field(description="Events")
+    updated: int = Field(description="Events")
+    providers: list[int]
+    providers_created: int = Field(description="Providers and their services")
+    providers_updated: int = Field(description="Providers and their services")

@@ -168,6 +168,9 @@ async def load_catalog(wanted: CatalogDocument, system: TheSystem, key: AdminKey
             "events": report.events,
             "created": report.created,
             "updated": report.updated,
+            "providers": report.providers,
+            "providers_created": report.providers_created,
+            "providers_updated": report.providers_updated,
         }
     )
 

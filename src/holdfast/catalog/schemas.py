@@ -12,29 +12,18 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, model_validator
 
+from holdfast.catalog.parts import DEFAULT_TIERS, ChosenId, MinorUnits, RefundTier, Status, WrittenPrice
 from holdfast.catalog.rules import Row, price_in_minor_units, refuse_unpayable, start_in_days
 from holdfast.errors import ValidationFailed
-from holdfast.money import MOST_IN_ONE_PAYMENT
+from holdfast.providers.written import ProviderWritten
 from holdfast.tenants.schemas import Currency, Part, TenantIn, TimeZone
-from holdfast.web.fields import CatalogId, Line, Lines, Moment, sensible_time
+from holdfast.web.fields import Line, Lines, Moment, sensible_time
 
 MOST_UNITS = 500
 MOST_ITEMS = 300
 MOST_EVENTS = 200
 MOST_CAPACITY = 100_000
-LARGEST_CHOSEN_ID = 1_000_000_000
-DEFAULT_TIERS = [{"notice_hours": 24, "percent": 100}, {"notice_hours": 2, "percent": 50}]
-
-
-ChosenId = Annotated[CatalogId, Field(le=LARGEST_CHOSEN_ID)]
-Status = Literal["draft", "on_sale", "closed", "cancelled"]
-MinorUnits = Annotated[int, Field(strict=True, ge=0, le=MOST_IN_ONE_PAYMENT)]
-WrittenPrice = Annotated[str | int | float, Field(description='In major units: "85.00"')]
-
-
-class RefundTier(Part):
-    notice_hours: Annotated[int, Field(ge=0, le=24 * 365)]
-    percent: Annotated[int, Field(ge=0, le=100)]
+MOST_PROVIDERS = 500
 
 
 class Place(Part):
@@ -194,11 +183,17 @@ class EventWritten(_Event):
 class CatalogDocument(Part):
     tenant: TenantIn
     events: Annotated[list[EventWritten], Field(max_length=MOST_EVENTS)] = []
+    providers: Annotated[list[ProviderWritten], Field(max_length=MOST_PROVIDERS)] = []
 
     @model_validator(mode="after")
     def _prices_fit_currencies(self) -> CatalogDocument:
-        chosen = [str(event.id) for event in self.events if event.id is not None]
-        _refuse_twice("events", chosen)
+        services = [service for provider in self.providers for service in provider.services]
+        chosen = [*(event.id for event in self.events), *(service.id for service in services)]
+        _refuse_twice("events and services", [str(one) for one in chosen if one is not None])
+        _refuse_twice("providers", [str(one.id) for one in self.providers if one.id is not None])
+        _refuse_twice("providers", [one.name for one in self.providers])
+        for service in services:
+            price_in_minor_units(service.price, service.currency or self.tenant.currency)
         for event in self.events:
             currency = event.currency or self.tenant.currency
             for price in [*(unit.price for unit in event.units), *(item.price for item in event.menu)]:

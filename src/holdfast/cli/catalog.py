@@ -37,7 +37,7 @@ def load(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Loads a catalogue: tenants, events, tables, prices, menus. Loading it again changes only what is different.
+    """Loads a catalogue: tenants, events, tables, prices, menus, providers. Loading it again changes only what is different.
 
     Capacities are never lowered below what is taken. Example: holdfast catalog load season.yaml --dry-run
     """
@@ -65,7 +65,12 @@ def load(
     else:
         did = "Nothing was changed; it would have been" if dry_run else "Loaded"
         events = f"{report.created} events created, {report.updated} brought up to date"
-        console().print(f"{did}: {report.tenant}, {events} ({', '.join(map(str, report.events))}).")
+        providers = f"{report.providers_created} providers and services created, {report.providers_updated} brought up to date"
+        told = f"{events} ({', '.join(map(str, report.events))})"
+        also = (
+            f"; {providers} (providers {', '.join(map(str, report.providers))})" if report.providers else ""
+        )
+        console().print(f"{did}: {report.tenant}, {told}{also}.", markup=False)
 
 
 @app.command()

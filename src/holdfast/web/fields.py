@@ -28,7 +28,7 @@ def _id_as_number(value: Any) -> Any:
     return value
 
 
-def _digits(value: Any) -> Any:
+def digits(value: Any) -> Any:
     if isinstance(value, str) and not (value.isascii() and value.isdigit()):
         raise ValueError("Must be a whole number")  # 35.0 and +35 are other addresses
     return value
@@ -61,7 +61,7 @@ def _in_utc(moment: datetime) -> datetime:
 
 CatalogId = Annotated[int, BeforeValidator(_id_as_number), Field(strict=True, ge=1, le=LARGEST_ID)]
 EventIdInPath = Annotated[
-    int, BeforeValidator(_digits), Path(ge=1, le=LARGEST_ID, description="The event's number")
+    int, BeforeValidator(digits), Path(ge=1, le=LARGEST_ID, description="The event's number")
 ]
 Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 Line = Annotated[str, Field(strict=True), AfterValidator(one_line)]

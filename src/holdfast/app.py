@@ -38,6 +38,9 @@ from holdfast.lookup.rules import FROM_ONE_ADDRESS_A_MINUTE
 from holdfast.payments import api as payments_api
 from holdfast.providers import sign_in_pages as provider_sign_in_pages
 from holdfast.providers.sign_in import FROM_ONE_ADDRESS_A_MINUTE as SIGN_IN_LINKS_A_MINUTE
+from holdfast.providers import api as providers_api
+from holdfast.providers import diary_api as providers_diary_api
+from holdfast.requests import api as requests_api
 from holdfast.settings import Settings, load_settings
 from holdfast.system import System, open_system
 from holdfast.tasks import api as tasks_api
@@ -63,8 +66,11 @@ ROUTERS: tuple[APIRouter, ...] = (
     catalog_api.router,
     bookings_api.router,
     payments_api.router,
+    requests_api.router,
     lookup_api.router,
     door_api.router,
+    providers_api.router,
+    providers_diary_api.router,
     tenants_api.router,
     tasks_api.router,
     disputes_api.router,

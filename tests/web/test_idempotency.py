@@ -29,7 +29,7 @@ class Worker:
         self._api = api
 
     async def _route(self, request: Request) -> Response:
-        return await resumable(self._api.system, request, "public", "bkg", self._work, lambda body: {})
+        return await resumable(self._api.system, request, "public", "bkg", self._work, None)
 
     async def _work(self, subject: str, continued: bool) -> Answer:
         self.seen.append((subject, continued))

@@ -201,7 +201,7 @@ async def refund_booking(
             201, {name: refund[name] for name in ("refund_id", "order_id", "amount", "currency", "reason")}
         )
 
-    return await resumable(system, request, key.key_id, "ref", work, lambda _body: {})
+    return await resumable(system, request, key.key_id, "ref", work, None)
 
 
 @router.get(
@@ -263,7 +263,7 @@ def _placed(placed: actions.Placed) -> Answer:
     return Answer(201, body, secrets)
 
 
-def _secrets(system: System, body: dict[str, Any]) -> dict[str, Any]:
+async def _secrets(system: System, body: dict[str, Any]) -> dict[str, Any]:
     """What was left out of the remembered answer is derived again."""
     token = booking_token(system.settings.secret_key, body["booking_id"])
     return {"token": token, "booking_url": f"{system.settings.public_url}/b/{token}"}

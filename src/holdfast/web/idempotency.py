@@ -45,7 +45,7 @@ JSON = "application/json"
 T = TypeVar("T")
 
 Secrets = dict[str, Any]
-Reveal = Callable[[dict[str, Any]], Secrets]
+Reveal = Callable[[dict[str, Any]], Awaitable[Secrets]]
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ async def in_one_transaction(
             raise _InProgress
         before = await store.remembered(conn, key.scope, key.key, system.clock.now() - KEPT)
         if before is not None:
-            return _again(key, before, None)
+            return await _again(key, before, None)
         answer = await work(conn)
         await _remember(conn, system, key, answer)
         return _response(answer)
@@ -108,7 +108,7 @@ async def resumable(
     scope: str,
     prefix: str,
     work: Callable[[str, bool], Awaitable[Answer]],
-    reveal: Reveal,
+    reveal: Reveal | None,
 ) -> Response:
     """`work(subject, continued)`: the id to make it with, and whether an earlier request may have made it already."""
     key = await request_key(request, scope)
@@ -119,7 +119,7 @@ async def resumable(
         lambda: system.database.run(lambda conn: _begin(conn, system, key, subject))
     )
     if begun["answered"]:
-        return _again(key, begun, reveal)
+        return await _again(key, begun, reveal)
     try:
         answer = await work(begun["subject"], begun["continued"])
     except HoldfastError as refused:
@@ -185,12 +185,12 @@ async def _remember(conn: Connection, system: System, key: RequestKey, answer: A
     await store.remember(conn, key.scope, key.key, key.request_hash, answer.status, text, system.clock.now())
 
 
-def _again(key: RequestKey, before: dict[str, Any], reveal: Reveal | None) -> Response:
+async def _again(key: RequestKey, before: dict[str, Any], reveal: Reveal | None) -> Response:
     _refuse_other(key, before)
     if before["answer"] is None:
         raise _InProgress
     body = json.loads(before["answer"])
-    secrets = reveal(body) if reveal and before["status"] < 400 else {}
+    secrets = await reveal(body) if reveal and before["status"] < 400 else {}
     return _response(Answer(before["status"], body, secrets), replayed=True)
 
 

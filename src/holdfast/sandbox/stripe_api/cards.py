@@ -64,6 +64,7 @@ CARDS = [
         ),
     ),
     Card("4000002500003155", "asks for 3-D Secure", needs_3ds=True),
+    Card("4000002760003184", "asks for 3-D Secure on every payment", needs_3ds=True),
     Card("4000000000003220", "asks for 3-D Secure 2", needs_3ds=True),
     Card("4000000000000259", "succeeds and is disputed as fraudulent", later="dispute"),
     Card("4000000000005126", "succeeds; a refund of it fails later", later="refund_fails"),

@@ -36,10 +36,12 @@ from holdfast.lookup import api as lookup_api
 from holdfast.lookup import pages as lookup_pages
 from holdfast.lookup.rules import FROM_ONE_ADDRESS_A_MINUTE
 from holdfast.payments import api as payments_api
-from holdfast.providers import sign_in_pages as provider_sign_in_pages
-from holdfast.providers.sign_in import FROM_ONE_ADDRESS_A_MINUTE as SIGN_IN_LINKS_A_MINUTE
 from holdfast.providers import api as providers_api
 from holdfast.providers import diary_api as providers_diary_api
+from holdfast.providers import own_pages as provider_own_pages
+from holdfast.providers import sign_in_pages as provider_sign_in_pages
+from holdfast.providers.sign_in import FROM_ONE_ADDRESS_A_MINUTE as SIGN_IN_LINKS_A_MINUTE
+from holdfast.requests import answer_pages, diary_pages, provider_pages
 from holdfast.requests import api as requests_api
 from holdfast.settings import Settings, load_settings
 from holdfast.system import System, open_system
@@ -84,6 +86,10 @@ ROUTERS: tuple[APIRouter, ...] = (
     door_pages.router,
     sign_in_pages.router,
     provider_sign_in_pages.router,
+    provider_pages.router,
+    diary_pages.router,
+    provider_own_pages.router,
+    answer_pages.router,
     catalog_staff_pages.router,
     bookings_staff_pages.router,
     door_staff_pages.router,

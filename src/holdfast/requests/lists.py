@@ -11,6 +11,16 @@ from holdfast.requests import rules, store
 from holdfast.system import System
 
 MOST = 1000
+TIMES = (
+    "starts_at",
+    "ends_at",
+    "requested_at",
+    "respond_by",
+    "accepted_at",
+    "confirmed_at",
+    "ended_at",
+    "created_at",
+)
 
 Row = dict[str, Any]
 
@@ -45,6 +55,7 @@ def shown(row: Row, now: datetime) -> dict[str, Any]:
         "provider_id": row["provider_id"],
         "offering_id": row["offering_id"],
         "title": row["title"],
+        "timing": row["timing"],
         "customer": {
             "name": row["contact_name"],
             "email": row["contact_email"],
@@ -57,8 +68,5 @@ def shown(row: Row, now: datetime) -> dict[str, Any]:
         "accepted": row["accepted_at"] is not None,
         "decline_reason": row["decline_reason"],
         "disputed": row["disputed"],
-        **{
-            name: rfc3339(row[name]) if row[name] else None
-            for name in ("starts_at", "ends_at", "requested_at", "respond_by", "accepted_at", "created_at")
-        },
+        **{name: rfc3339(row[name]) if row[name] else None for name in TIMES},
     }

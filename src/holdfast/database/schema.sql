@@ -433,22 +433,25 @@ CREATE TABLE refunds (
     tenant_id         bigint NOT NULL,
     amount            minor_units NOT NULL CHECK (amount > 0),
     currency          currency_code NOT NULL,
-    reason            text NOT NULL CHECK (reason IN ('cancelled', 'late', 'surplus', 'staff', 'outside')),
+    -- outside: made at Stripe without us; otherwise: not by Stripe at all, but in cash or by bank, after a refund had failed
+    reason            text NOT NULL CHECK (reason IN ('cancelled', 'late', 'surplus', 'staff', 'outside', 'otherwise')),
     status            text NOT NULL CHECK (status IN ('owed', 'asked', 'pending', 'succeeded', 'failed')),
     stripe_refund_id  text UNIQUE,
     failure           text,
     actor             text NOT NULL,
     key_version       integer NOT NULL DEFAULT 1,
     tries             integer NOT NULL DEFAULT 0,
-    try_at            timestamptz,                                             -- of owed and asked ones
+    try_at            timestamptz,                                             -- owed, asked: asked for then; pending: looked at
     created_at        timestamptz NOT NULL,
     settled_at        timestamptz,
+    CONSTRAINT paid_otherwise_is_over CHECK (reason <> 'otherwise' OR (status = 'succeeded' AND stripe_refund_id IS NULL)),
     FOREIGN KEY (tenant_id, order_id) REFERENCES orders (tenant_id, order_id)
 );
 CREATE UNIQUE INDEX one_automatic_refund ON refunds (payment_id, reason) WHERE reason IN ('late', 'surplus') AND status <> 'failed';
 CREATE INDEX refunds_by_payment ON refunds (payment_id);
 CREATE INDEX refunds_by_order ON refunds (order_id);
 CREATE INDEX refunds_due ON refunds (try_at) WHERE status IN ('owed', 'asked');
+CREATE INDEX refunds_pending ON refunds (try_at) WHERE status = 'pending';
 
 CREATE TABLE disputes (
     dispute_id    text PRIMARY KEY,                                            -- Stripe's

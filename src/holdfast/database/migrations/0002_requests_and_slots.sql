@@ -40,6 +40,14 @@ ALTER TABLE units
 ALTER TABLE units ADD CONSTRAINT slots_do_not_overlap EXCLUDE USING gist (int8range(provider_id, provider_id, '[]') WITH &&, blocked WITH &&)
     WHERE (provider_id IS NOT NULL AND taken > 0);
 
+-- A refund that failed may be paid back in another way; one that is pending is looked at until it is over.
+ALTER TABLE refunds
+    DROP CONSTRAINT refunds_reason_check,
+    ADD CONSTRAINT refunds_reason_check
+        CHECK (reason IN ('cancelled', 'late', 'surplus', 'staff', 'outside', 'otherwise')),
+    ADD CONSTRAINT paid_otherwise_is_over CHECK (reason <> 'otherwise' OR (status = 'succeeded' AND stripe_refund_id IS NULL));
+CREATE INDEX refunds_pending ON refunds (try_at) WHERE status = 'pending';
+
 -- What an offering of kind `appointment` is beyond its title, its holds and its refunds: one provider's service, paid by an
 -- authorisation that is captured when the provider accepts.
 CREATE TABLE services (

@@ -35,14 +35,17 @@ from holdfast.laws.metrics import database_metrics
 from holdfast.lookup import api as lookup_api
 from holdfast.lookup import pages as lookup_pages
 from holdfast.lookup.rules import FROM_ONE_ADDRESS_A_MINUTE
+from holdfast.messages import api as messages_api
 from holdfast.payments import api as payments_api
 from holdfast.providers import api as providers_api
 from holdfast.providers import diary_api as providers_diary_api
 from holdfast.providers import own_pages as provider_own_pages
+from holdfast.providers import pages as providers_pages
 from holdfast.providers import sign_in_pages as provider_sign_in_pages
 from holdfast.providers.sign_in import FROM_ONE_ADDRESS_A_MINUTE as SIGN_IN_LINKS_A_MINUTE
 from holdfast.requests import answer_pages, diary_pages, provider_pages
 from holdfast.requests import api as requests_api
+from holdfast.requests import guest_pages as requests_guest_pages
 from holdfast.settings import Settings, load_settings
 from holdfast.system import System, open_system
 from holdfast.tasks import api as tasks_api
@@ -68,6 +71,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     catalog_api.router,
     bookings_api.router,
     payments_api.router,
+    messages_api.router,
     requests_api.router,
     lookup_api.router,
     door_api.router,
@@ -82,6 +86,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     assets.router,
     catalog_pages.router,
     bookings_pages.router,
+    providers_pages.router,
+    requests_guest_pages.router,
     lookup_pages.router,
     door_pages.router,
     sign_in_pages.router,

@@ -8,9 +8,8 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from holdfast.bookings import store, views, words
+from holdfast.bookings import appointment_words, store, views, words
 from holdfast.bookings.seating import TIMES
-from holdfast.catalog.store import event as event_by_id
 from holdfast.database.connection import Connection
 from holdfast.errors import NotFound
 from holdfast.tenants.store import tenant_by_id
@@ -22,7 +21,8 @@ LONGEST_TOKEN = 100
 
 @dataclass(frozen=True)
 class GuestBooking:
-    """A booking with what it is for. `token` is the secret of its link."""
+    """A booking with what it is for (an event, or a provider's service at the order's own time). `token` is the secret of its
+    link."""
 
     token: str
     row: Row
@@ -48,16 +48,26 @@ async def by_token(conn: Connection, token: str) -> GuestBooking:
     row = await store.booking_by_token(conn, token) if len(token) <= LONGEST_TOKEN else None
     if row is None:
         raise NotFound("This link opens no booking.")
-    event = await event_by_id(conn, row["offering_id"])
+    offering = await store.offering(conn, row["offering_id"])
     tenant = await tenant_by_id(conn, row["tenant_id"])
-    assert event is not None  # foreign keys
+    assert offering is not None  # foreign keys
     assert tenant is not None
-    return GuestBooking(token, row, await views.guest_view(conn, row["booking_id"]), event, tenant)
+    view = await views.guest_view(conn, row["booking_id"])
+    appointment = view["appointment"]
+    if appointment is not None:  # its time is the order's own, and moves with it
+        times = {"starts_at": appointment["starts_at"], "ends_at": appointment["ends_at"]}
+        offering = {**offering, **times, "version": offering["version"] + appointment["times_rescheduled"]}
+    return GuestBooking(token, row, view, offering, tenant)
 
 
-def page_context(booking: GuestBooking, now: datetime, *, waiting: bool, session: str = "") -> Row:
-    """Everything that booking.html names, except what was just said."""
+def page_context(
+    booking: GuestBooking, now: datetime, *, waiting: bool, session: str = "", zone: str = ""
+) -> Row:
+    """Everything that booking.html names, except what was just said. `zone`: the clock that the visitor reads; that of the
+    event's place unless told."""
     view, event, locale = booking.view, booking.event, booking.tenant["locale"]
+    if view["appointment"]:
+        return _of_appointment(booking, now, waiting, zone or event["time_zone"])
     messages = [_message(message) for message in view["messages"]]
     return {
         "tenant": booking.tenant,
@@ -76,6 +86,41 @@ def page_context(booking: GuestBooking, now: datetime, *, waiting: bool, session
         "messages": messages,
         "first_message_status": view["messages"][0]["status"] if view["messages"] else "",
         "story": words.guests_story(view.get("timeline", []), view["currency"], locale),
+    }
+
+
+def _of_appointment(booking: GuestBooking, now: datetime, waiting: bool, zone: str) -> Row:
+    """The same names, and those that only an appointment has."""
+    view, locale = booking.view, booking.tenant["locale"]
+    appointment = view["appointment"]
+    tiers = appointment["refund_tiers"]
+    rule = appointment_words.refund_terms(tiers, appointment["starts_at"] is not None)
+    if appointment["starts_at"] is not None:
+        rule = words.refund_rule(tiers, appointment["starts_at"], zone, locale)
+    movable, moving = appointment_words.moving_rules(view, now, zone, locale)
+    again = f"/p/{appointment['provider']['provider_id']}/{booking.event['offering_id']}"
+    return {
+        "tenant": booking.tenant,
+        "event": {**booking.event, "event_id": booking.event["offering_id"]},
+        "booking": {**view, "expires_at": booking.row["expires_at"]},
+        "appointment": appointment,
+        "token": quote(booking.token),
+        "session": "",
+        "waiting": waiting,
+        "zone": zone,
+        "state": appointment_words.CHECKING if waiting else appointment_words.state_of(view, zone, locale),
+        "seconds_left": seconds_left(booking.row["expires_at"], now) if view["status"] == "pending" else 0,
+        "refund_rule": rule,
+        "movable": movable,
+        "moving_rule": moving,
+        "again": f"{again}?from={quote(booking.token)}",
+        "lines": [{"label": booking.event["title"], "detail": "", "amount": view["amount"]}],
+        "receipt": _receipt(view, booking.event, locale),
+        "messages": [_message(message) for message in view["messages"]],
+        "first_message_status": view["messages"][0]["status"] if view["messages"] else "",
+        "story": words.guests_story(
+            view.get("timeline", []), view["currency"], locale, appointment_words.TIMELINE
+        ),
     }
 
 

@@ -13,15 +13,20 @@ from fastapi.responses import RedirectResponse
 
 from holdfast.bookings import actions, cancelling, guest, order_pages
 from holdfast.bookings.guest import GuestBooking
-from holdfast.errors import Conflict, Expired, NotFound, Unavailable
+from holdfast.errors import Conflict, Expired, HoldfastError, NotFound, Unavailable
 from holdfast.messages.calendar import CALENDAR_TYPE, ics_of
 from holdfast.messages.qr import qr_svg
-from holdfast.payments.settle import settle_booking
+from holdfast.payments.intents import card_form
+from holdfast.payments.settle import look_at, settle_booking
 from holdfast.system import System
 from holdfast.web.dependencies import TheSystem
 from holdfast.web.rendering import render
+from holdfast.web.time_zones import visitors_zone
 
 LONGEST_QUERY = 200
+# States of a PaymentIntent in which a card has still to be given (docs.stripe.com/payments/paymentintents/lifecycle).
+NEEDS_A_CARD = frozenset({"requires_payment_method", "requires_confirmation", "requires_action"})
+CANCELLABLE = frozenset({"pending", "requested", "confirmed"})
 PRIVATE = {"Cache-Control": "no-store", "Referrer-Policy": "same-origin", "X-Robots-Tag": "noindex, nofollow"}
 PAYMENT_PAGE_AWAY = {
     "kind": "warn",
@@ -59,11 +64,18 @@ async def booking_page(
     back: Short = "",
     away: Short = "",
     moved: Short = "",
+    card: Short = "",
 ) -> Response:
-    """`paid` is where Stripe leads after paying, `back` where it leads without; neither is believed (F27)."""
+    """`paid` is where Stripe leads after paying, `back` where it leads without, `card` where a card form does; none of them is
+    believed (F27)."""
     found, known = await settled(system, token)
+    if card and found.status == "pending" and found.view["appointment"]:
+        if await card_is_still_needed(system, found):
+            return RedirectResponse(f"{found.path}/card?again=1", 303)
+        found = await read(system, token)
     under_way = bool(found.view["payment_under_way"])
-    waiting = found.status == "pending" and (bool(paid) or under_way or (bool(back) and not known))
+    returned = bool(paid) or bool(card)
+    waiting = found.status == "pending" and (returned or under_way or (bool(back) and not known))
     said = None
     if found.status == "pending" and not waiting:
         said = PAYMENT_PAGE_AWAY if away else NOT_PAID if back else None
@@ -76,6 +88,8 @@ async def booking_page(
 async def pay(request: Request, system: TheSystem, token: str) -> Response:
     """To where it can be paid: the open payment page, or a new one when that is over."""
     found = await read(system, token)
+    if found.view["appointment"]:
+        return RedirectResponse(f"{found.path}/card", 303)
     try:
         return RedirectResponse(await actions.open_checkout(system, found.booking_id), 303)
     except Unavailable:
@@ -98,7 +112,7 @@ async def change(system: TheSystem, token: str) -> Response:
         found = await read(system, token)
     if found.status not in {"pending", "cancelled", "expired"}:
         return RedirectResponse(f"{found.path}?moved=1", 303)
-    return RedirectResponse(f"/events/{found.event['offering_id']}?from={found.token}", 303)
+    return RedirectResponse(f"{ordering_path(found)}?from={found.token}", 303)
 
 
 @router.get("/b/{token}/cancel")
@@ -113,7 +127,7 @@ async def cancel(
 ) -> Response:
     """`agreed` is the refund that the guest saw: another one is shown first."""
     found, _ = await settled(system, token)
-    if found.status in {"pending", "confirmed"}:
+    if found.status in CANCELLABLE:
         offered = await cancelling.refund_preview(system, found.booking_id)
         if agreed != str(offered.amount):
             return await preview(request, system, found, said=REFUND_HAS_CHANGED, status=409)
@@ -140,6 +154,8 @@ async def qr_code(system: TheSystem, token: str) -> Response:
 @router.get("/b/{token}/calendar.ics")
 async def calendar_file(system: TheSystem, token: str) -> Response:
     found = await read(system, token)
+    if found.event["starts_at"] is None:
+        raise NotFound("This booking has no time to put into a calendar.")
     facts = {
         **found.event,
         "tenant_name": found.tenant["name"],
@@ -170,9 +186,9 @@ async def preview(
     said: dict[str, str] | None = None,
     status: int = 200,
 ) -> Response:
-    if found.status not in {"pending", "confirmed"}:
+    if found.status not in CANCELLABLE:
         return RedirectResponse(found.path, 303)
-    context = guest.page_context(found, system.clock.now(), waiting=False)
+    context = guest.page_context(found, system.clock.now(), waiting=False, zone=visitors(request, found))
     offered = await cancelling.refund_preview(system, found.booking_id)
     page: Response = render(
         request, "bookings/cancel.html", status=status, secret=True, **context, preview=offered, said=said
@@ -190,8 +206,40 @@ def shown(
     said: dict[str, Any] | None = None,
     status: int = 200,
 ) -> Response:
-    context = guest.page_context(found, system.clock.now(), waiting=waiting, session=session)
-    return render(request, "bookings/booking.html", status=status, secret=True, **context, said=said)
+    zone = visitors(request, found)
+    context = guest.page_context(found, system.clock.now(), waiting=waiting, session=session, zone=zone)
+    template = "bookings/appointment.html" if found.view["appointment"] else "bookings/booking.html"
+    return render(request, template, status=status, secret=True, **context, said=said)
+
+
+async def card_is_still_needed(system: System, found: GuestBooking) -> bool:
+    """After the card form: whether Stripe itself says that no card is authorised yet. Unknown is not no: then the page waits."""
+    try:
+        attempt_id = await system.database.run(
+            lambda conn: actions.attempt_to_pay(system, conn, found.booking_id)
+        )
+        form = await card_form(system, attempt_id)
+        if form.status in NEEDS_A_CARD:
+            return True
+        # It was asked about less than two seconds ago, before the card was authorised: it is asked about once more.
+        await look_at(system, attempt_id, "page")
+    except HoldfastError:
+        return False
+    return False
+
+
+def visitors(request: Request, found: GuestBooking, chosen: str = "") -> str:
+    """The clock to show times on. An evening's times are those of its place; an appointment's those of the customer."""
+    zone = str(found.event["time_zone"])
+    return visitors_zone(request, zone, chosen) if found.view["appointment"] else zone
+
+
+def ordering_path(found: GuestBooking) -> str:
+    """Where a booking like this one is made."""
+    offering_id = found.event["offering_id"]
+    if found.view["appointment"]:
+        return f"/p/{found.view['appointment']['provider']['provider_id']}/{offering_id}"
+    return f"/events/{offering_id}"
 
 
 def link(system: System, found: GuestBooking) -> str:

@@ -187,6 +187,11 @@ async def tell(
     )
 
 
+async def offering(conn: Connection, offering_id: int) -> Row | None:
+    """Of whatever kind: an event or a provider's service."""
+    return await _one(conn, "SELECT * FROM offerings WHERE offering_id = %(id)s", {"id": offering_id})
+
+
 async def booking(conn: Connection, booking_id: str) -> Row | None:
     return await _one(conn, "SELECT * FROM bookings WHERE booking_id = %(id)s", {"id": booking_id})
 

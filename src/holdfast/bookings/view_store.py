@@ -26,10 +26,25 @@ async def head(conn: Connection, booking_id: str) -> Row | None:
                       EXISTS (SELECT FROM attempts a WHERE a.order_id = b.order_id AND a.status = 'complete'
                                  AND a.ask_at IS NOT NULL
                                  AND NOT EXISTS (SELECT FROM payments p WHERE p.attempt_id = a.attempt_id)) AS payment_under_way,
-                      f.title, f.venue, f.starts_at, f.ends_at, f.time_zone
+                      f.kind, f.title, f.venue, f.time_zone, coalesce(o.starts_at, f.starts_at) AS starts_at,
+                      coalesce(o.ends_at, f.ends_at) AS ends_at
                  FROM bookings b JOIN orders o USING (order_id) JOIN offerings f ON f.offering_id = b.offering_id
                 WHERE b.booking_id = %(id)s""",
             {"id": booking_id},
+        )
+    ).fetchone()
+
+
+async def appointment(conn: Connection, order_id: str) -> Row | None:
+    """What an order of a provider's service says beyond its sums; None for an event."""
+    return await (
+        await conn.execute(
+            """SELECT p.provider_id, p.name AS provider_name, p.time_zone AS provider_time_zone, s.timing, s.duration_minutes,
+                      s.reschedule_minutes, s.most_reschedules, s.details_label, o.details, o.starts_at, o.ends_at,
+                      o.requested_at, o.respond_by, o.accepted_at, o.decline_reason, o.times_rescheduled, o.refund_tiers
+                 FROM orders o JOIN services s USING (offering_id) JOIN providers p USING (provider_id)
+                WHERE o.order_id = %(id)s""",
+            {"id": order_id},
         )
     ).fetchone()
 

@@ -8,6 +8,7 @@ from typing import Any
 from holdfast.bookings import view_store
 from holdfast.database.connection import Connection
 from holdfast.errors import NotFound
+from holdfast.messages.rules import KINDS_TO_PROVIDERS
 
 Row = dict[str, Any]
 
@@ -24,7 +25,10 @@ async def guest_view(conn: Connection, booking_id: str) -> Row:
         **_common(row, parts),
         "payments": [_only(one, GUEST_PAYMENT) for one in parts["payments"]],
         "refunds": [_only(one, GUEST_REFUND) for one in parts["refunds"]],
-        "messages": [_only(one, GUEST_MESSAGE) for one in parts["messages"]],
+        # What was sent to the provider is not the customer's to read.
+        "messages": [
+            _only(one, GUEST_MESSAGE) for one in parts["messages"] if one["kind"] not in KINDS_TO_PROVIDERS
+        ],
         "timeline": [_only(one, ("at", "what", "detail")) for one in parts["timeline"]],
     }
 
@@ -101,7 +105,9 @@ async def _parts(conn: Connection, booking_id: str) -> tuple[Row, dict[str, list
     if row is None:
         raise NotFound("There is no such booking.")
     order_id = row["order_id"]
-    return row, {
+    # Most bookings are of evenings: their page is not made to wait for a question that has no answer.
+    appointment = await view_store.appointment(conn, order_id) if row["kind"] == "appointment" else None
+    return {**row, "appointment": appointment}, {
         "units": await view_store.units(conn, booking_id),
         "lines": await view_store.lines(conn, order_id),
         "payments": await view_store.payments(conn, order_id),
@@ -130,6 +136,7 @@ def _common(row: Row, parts: dict[str, list[Row]]) -> Row:
             "starts_at": row["starts_at"],
             "time_zone": row["time_zone"],
         },
+        "appointment": _appointment(row["appointment"]),
         "seats": row["seats"],
         "units": [_only(one, ("unit_id", "label", "seats", "amount")) for one in parts["units"]],
         "menu": [_only(one, MENU) for one in parts["lines"] if one["kind"] == "menu"],
@@ -149,6 +156,33 @@ def _common(row: Row, parts: dict[str, list[Row]]) -> Row:
     }
 
 
+def _appointment(row: Row | None) -> Row | None:
+    if row is None:
+        return None
+    provider = {
+        "provider_id": row["provider_id"],
+        "name": row["provider_name"],
+        "time_zone": row["provider_time_zone"],
+    }
+    return {"provider": provider, **_only(row, APPOINTMENT)}
+
+
+APPOINTMENT = (
+    "timing",
+    "duration_minutes",
+    "starts_at",
+    "ends_at",
+    "details_label",
+    "details",
+    "requested_at",
+    "respond_by",
+    "accepted_at",
+    "decline_reason",
+    "times_rescheduled",
+    "most_reschedules",
+    "reschedule_minutes",
+    "refund_tiers",
+)
 MENU = ("item_id", "name", "category", "quantity", "unit_amount", "amount")
 
 

@@ -161,12 +161,17 @@ def not_on_sale(event: View, now: datetime, locale: str) -> NotOnSale | None:
     return None
 
 
-def guests_story(entries: Sequence[View], currency: str, locale: str) -> list[dict[str, Any]]:
+def guests_story(
+    entries: Sequence[View],
+    currency: str,
+    locale: str,
+    titles: Mapping[str, tuple[str, str, bool]] = TIMELINE,
+) -> list[dict[str, Any]]:
     """The timeline in plain words, without what only staff need: who found something, and why a machine did it."""
     return [
-        _titled(entry) | {"text": _figures(entry, currency, locale), "actor": ""}
+        _titled(entry, titles) | {"text": _figures(entry, currency, locale), "actor": ""}
         for entry in entries
-        if TIMELINE.get(entry["what"], ("", "", False))[2]
+        if titles.get(entry["what"], ("", "", False))[2]
     ]
 
 
@@ -179,10 +184,8 @@ def staffs_story(entries: Sequence[View], currency: str, locale: str) -> list[di
     ]
 
 
-def _titled(entry: View) -> dict[str, Any]:
-    title, kind, _ = TIMELINE.get(
-        entry["what"], (entry["what"].replace("_", " ").capitalize(), "info", False)
-    )
+def _titled(entry: View, titles: Mapping[str, tuple[str, str, bool]] = TIMELINE) -> dict[str, Any]:
+    title, kind, _ = titles.get(entry["what"], (entry["what"].replace("_", " ").capitalize(), "info", False))
     return {"at": entry["at"], "title": title, "kind": kind}
 
 

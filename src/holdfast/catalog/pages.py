@@ -12,6 +12,7 @@ from fastapi.responses import HTMLResponse
 
 from holdfast.catalog import store
 from holdfast.database.connection import Connection
+from holdfast.providers import store as providers
 from holdfast.tenants.store import tenant_by_slug
 from holdfast.web.dependencies import TheSystem
 from holdfast.web.rendering import LOCALE, render
@@ -29,14 +30,19 @@ async def programme(
     """Every event to come; with `?tenant=slug` those of one business, in its colour."""
     now = system.clock.now()
 
-    async def read(conn: Connection) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
+    async def read(conn: Connection) -> tuple[list[dict[str, Any]], dict[str, Any] | None, bool]:
         owner = await tenant_by_slug(conn, tenant) if tenant else None
-        return await store.public_events(conn, now, tenant, MOST_EVENTS), owner
+        somebody = await providers.public_providers(conn, tenant, 1)
+        return await store.public_events(conn, now, tenant, MOST_EVENTS), owner, bool(somebody)
 
-    events, owner = await system.database.read(read)
+    events, owner, has_providers = await system.database.read(read)
     locale = owner["locale"] if owner else LOCALE
     return render(
-        request, "catalog/events.html", tenant=owner, events=[_shown(event, locale) for event in events]
+        request,
+        "catalog/events.html",
+        tenant=owner,
+        events=[_shown(event, locale) for event in events],
+        has_providers=has_providers,
     )
 
 

@@ -61,7 +61,7 @@ def environment() -> Environment:
     env.filters.update(
         money=money, moment=moment, day=day, clock_time=clock_time, zone=zone, machine_time=machine_time
     )
-    env.filters.update(short_moment=short_moment, number=number)
+    env.filters.update(short_moment=short_moment, number=number, calendar_day=calendar_day)
     env.globals.update(asset=asset_url, exponent=exponent)
     return env
 
@@ -83,6 +83,11 @@ def short_moment(at: datetime | str, time_zone: str = TIME_ZONE, locale: str = L
 def day(at: datetime | date | str, time_zone: str = TIME_ZONE, locale: str = LOCALE) -> str:
     """Friday, 25 December 2026"""
     return format_date(_local(at, time_zone), "EEEE, d MMMM y", locale=locale)
+
+
+def calendar_day(of: date, locale: str = LOCALE) -> str:
+    """Friday, 25 December: a day of a calendar, which has no clock."""
+    return format_date(of, "EEEE, d MMMM", locale=locale)
 
 
 def clock_time(at: datetime | str, time_zone: str = TIME_ZONE, locale: str = LOCALE) -> str:

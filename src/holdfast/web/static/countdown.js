@@ -3,8 +3,9 @@
 const ANNOUNCED_MINUTES = [10, 5, 2, 1];
 
 for (const place of document.querySelectorAll("[data-seconds-left]")) {
-  const started = performance.now();
-  const from = Number(place.dataset.secondsLeft);
+  let started = performance.now();
+  let from = Number(place.dataset.secondsLeft);
+  const what = place.dataset.what ?? "Your seats are held";
   const spoken = document.getElementById("countdown-news");
   let announced = null;
   const tick = () => {
@@ -13,13 +14,18 @@ for (const place of document.querySelectorAll("[data-seconds-left]")) {
     const minutes = Math.ceil(left / 60);
     if (spoken && minutes !== announced && ANNOUNCED_MINUTES.includes(minutes) && left < from) {
       announced = minutes;
-      spoken.textContent = `Your seats are held for ${minutes === 1 ? "one more minute" : `${minutes} more minutes`}.`;
+      spoken.textContent = `${what} for ${minutes === 1 ? "one more minute" : `${minutes} more minutes`}.`;
     }
     if (left === 0) {
       clearInterval(timer);
       location.reload();
     }
   };
+  // The server has said anew how long: it alone decides that.
+  place.addEventListener("held-until", (event) => {
+    [started, from] = [performance.now(), event.detail];
+    tick();
+  });
   const timer = setInterval(tick, 1000);
   if (from > 0) tick();
   else clearInterval(timer);

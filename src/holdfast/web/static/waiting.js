@@ -7,13 +7,17 @@ const OFTEN_MS = 2_000;
 const SELDOM_MS = 15_000;
 
 function follow() {
-  const { reference, status, token, messages, waiting } = page.dataset;
+  const { reference, status, token, messages, waiting, accepted, moved } = page.dataset;
+  // Accepted, and the card is being charged at this moment: that is waited for as a payment is.
+  const soon = waiting || (status === "requested" && accepted);
   const began = performance.now();
   const address = `/api/bookings/${encodeURIComponent(reference)}?token=${encodeURIComponent(token)}`;
   const waited = () => performance.now() - began;
 
   function changed(booking) {
     const confirmation = booking.messages?.[0]?.status ?? "";
+    const appointment = booking.appointment;
+    if (appointment && (Boolean(appointment.accepted_at) !== Boolean(accepted) || String(appointment.times_rescheduled) !== moved)) return true;
     return booking.status !== status || (status === "confirmed" && confirmation !== messages);
   }
 
@@ -36,10 +40,10 @@ function follow() {
       // No network just now: what is on the page stays true, the next look comes.
     }
     showTime();
-    setTimeout(look, waiting && waited() < WE_WRITE_AFTER_MS ? OFTEN_MS : SELDOM_MS);
+    setTimeout(look, soon && waited() < WE_WRITE_AFTER_MS ? OFTEN_MS : SELDOM_MS);
   }
 
-  setTimeout(look, waiting ? OFTEN_MS : SELDOM_MS);
+  setTimeout(look, soon ? OFTEN_MS : SELDOM_MS);
 }
 
 if (page) {
@@ -50,5 +54,5 @@ if (page) {
       // Nothing was kept, so nothing is to be forgotten.
     }
   }
-  if (["pending", "confirmed", "stuck"].includes(page.dataset.status)) follow();
+  if (["pending", "requested", "confirmed", "stuck"].includes(page.dataset.status)) follow();
 }

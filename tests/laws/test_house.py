@@ -19,6 +19,7 @@ from tests.support.database import ROOT
 LAWS = [pytest.param(law, id=law.name) for law in all_laws()]
 EDGES_AND_MACHINERY = {
     *("check", "doctor", "docs", "jobs", "law", "metrics", "registry", "repair", "repairs", "resolve", "setup", "stats"),
+    "request_repairs",
     *("api", "pages", "staff_pages", "store"),
 }  # fmt: skip
 GOOD_DOCSTRING = "It holds.\n\n" + "\n".join(f"{name}: because." for name in SECTIONS)

@@ -45,6 +45,8 @@ async def world_at_stripe(system: System, sandbox: Sandbox) -> dict[str, Any]:
             await system.stripe.expire_checkout_session(session)
         intent = (await system.stripe.checkout_session(session)).get("payment_intent") or {}
         ids[story] = (session, intent.get("id", f"pi_{story}"))
+    for story in ("asked", "booked", "declined"):
+        ids[story] = ("", await make_intent(system, sandbox, story))
     async with system.database.transaction() as conn:
         return await build_world(conn, system.clock.now(), ids)
 
@@ -70,6 +72,32 @@ async def make_session(system: System, attempt_id: str) -> str:
         f"checkout:{attempt_id}:1:test",
     )
     return str(made["id"])
+
+
+async def make_intent(system: System, sandbox: Sandbox, story: str) -> str:
+    """Authorised; then captured, or let go, as the story has it."""
+    intent_id = authorise(sandbox, {"app_instance": system.instance_id, "attempt": f"att_{story}"})
+    if story == "booked":
+        await system.stripe.capture_payment_intent(intent_id, 9000, "capture:cap_booked:1")
+    if story == "declined":
+        await system.stripe.cancel_payment_intent(intent_id, "cancel:cap_declined:1")
+    return intent_id
+
+
+def authorise(sandbox: Sandbox, metadata: dict[str, str]) -> str:
+    form = {
+        "amount": "9000",
+        "currency": "gbp",
+        "capture_method": "manual",
+        "payment_method_types[0]": "card",
+        "payment_method": "pm_card_visa",
+        "confirm": "true",
+        **{f"metadata[{name}]": value for name, value in metadata.items()},
+    }
+    headers = {"Authorization": f"Bearer {sandbox.secret_key}"}
+    answer = httpx.post(f"{sandbox.url}/v1/payment_intents", data=form, headers=headers)
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["id"])
 
 
 def pay(sandbox: Sandbox, session: str) -> None:

@@ -1,5 +1,5 @@
-"""A world with a row of every kind: held, confirmed, completed, expired, paid too late, cancelled, stuck, free,
-disputed, paid twice, refund failed. All of it is lawful. `NAMES` are what a law's `breaks_with` may speak of.
+"""A world with a row of every kind: held, confirmed, completed, expired, paid too late, cancelled, stuck, free, disputed, paid
+twice, refund failed; requests: requests_world.py. All of it is lawful. `NAMES` are what a law's `breaks_with` may speak of.
 
 What exists at Stripe is named by the caller, so that a repair that asks finds it there (tests/laws/test_repairs.py).
 """
@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from holdfast.database.connection import Connection
+from tests.laws import requests_world
 
 STORIES = (
     "confirmed",
@@ -27,10 +28,11 @@ STORIES = (
     "done",
 )
 # story → session id, intent id
-AT_STRIPE = {name: (f"cs_test_{name}", f"pi_{name}") for name in STORIES}
+AT_STRIPE = {name: (f"cs_test_{name}", f"pi_{name}") for name in STORIES} | requests_world.AT_STRIPE
 NAMES: dict[str, Any] = {
     **{f"{name}_{what}": f"{prefix}_{name}" for name in [*STORIES, "free"] for what, prefix in (
         ("order", "ord"), ("booking", "bkg"), ("attempt", "att"), ("payment", "pay"), ("refund", "ref"), ("message", "msg"))},
+    **requests_world.NAMES,
     "unit": 1,
     "waiting_message": "msg_waits",
     "tenant": 1,
@@ -68,6 +70,7 @@ async def build_world(
             await _attempt(conn, now, name, status, at, at_stripe[name], paid)
         if paid:
             await _payment(conn, name, at, at_stripe[name][1], paid)
+    await requests_world.build_requests(conn, now, at_stripe)
     await _seat(conn)
     await _aftermath(conn, now)
     await _messages(conn, now)
@@ -282,11 +285,8 @@ async def _aftermath(conn: Connection, now: datetime) -> None:
            VALUES ('dp_disputed', 'pay_disputed', 'ord_disputed', 1, 'needs_response', 'fraudulent', 12000, 'GBP', %s, %s)""",
         (now + timedelta(days=7), now - timedelta(hours=3)),
     )
-    for kind, subject, order in (
-        ("stuck", "ord_stuck", "ord_stuck"),
-        ("dispute", "dp_disputed", "ord_disputed"),
-        ("refund_failed", "ref_failed", "ord_failed"),
-    ):
+    for kind, subject, order in (("stuck", "ord_stuck", "ord_stuck"), ("dispute", "dp_disputed", "ord_disputed"),
+                                 ("refund_failed", "ref_failed", "ord_failed")):  # fmt: skip
         await conn.execute(
             """INSERT INTO tasks (task_id, tenant_id, kind, subject, order_id, sentence, created_at)
                VALUES (%s, 1, %s, %s, %s, 'Somebody has to look.', %s)""",

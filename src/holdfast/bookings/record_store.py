@@ -98,17 +98,6 @@ async def take_slot_again(conn: Connection, booking_id: str, order: Row, now: da
     return None if row and row["taken"] else f"{order['starts_at']:%Y-%m-%d %H:%M} UTC"
 
 
-async def provider_of_order(conn: Connection, order_id: str) -> Row | None:
-    """Whoever delivers what was ordered; None for an event."""
-    return await (
-        await conn.execute(
-            """SELECT p.* FROM orders o JOIN services s USING (offering_id) JOIN providers p ON p.provider_id = s.provider_id
-                WHERE o.order_id = %s""",
-            (order_id,),
-        )
-    ).fetchone()
-
-
 async def orders_of_provider_without_booking(conn: Connection, provider_id: int) -> list[str]:
     rows = await (
         await conn.execute(

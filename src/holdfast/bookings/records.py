@@ -11,7 +11,8 @@ from holdfast.bookings import record_store, store
 from holdfast.bookings.rules import LIVE
 from holdfast.database.connection import Connection
 from holdfast.errors import Conflict, NotFound
-from holdfast.messages.store import enqueue_for_provider
+from holdfast.payments.store import lock_order
+from holdfast.requests import telling
 from holdfast.system import System
 from holdfast.tasks.actions import open_task
 
@@ -60,27 +61,16 @@ async def _make_again(system: System, conn: Connection, order: dict[str, Any], a
     if full is not None:
         await _stick(system, conn, order, full)
     elif order["status"] == "requested" and order["accepted_at"] is None:
-        await tell_provider(system, conn, booking_id, order_id, actor)
+        await _tell_provider(system, conn, order_id, actor)
     return booking_id
 
 
-async def tell_provider(
-    system: System, conn: Connection, booking_id: str, order_id: str, cause: str
-) -> list[str]:
-    """Puts the question to whoever has to answer a request into the outbox, once; says the ids of the new messages."""
-    provider = await record_store.provider_of_order(conn, order_id)
-    booking = await store.booking(conn, booking_id)
-    if provider is None or booking is None:
-        return []
-    return await enqueue_for_provider(
-        conn,
-        system.ids,
-        system.clock.now(),
-        booking=booking,
-        provider=provider,
-        kind="request_to_answer",
-        cause=cause,
-    )
+async def _tell_provider(system: System, conn: Connection, order_id: str, cause: str) -> None:
+    """Puts the question to whoever has to answer a request into the outbox, with its link, once; the customer hears that it was
+    sent, once."""
+    order = await lock_order(conn, order_id)
+    if order is not None and order["provider_id"] is not None:
+        await telling.of_request(system, conn, order, order["respond_by"], cause)
 
 
 async def ensure_bookings_of_provider(system: System, provider_id: int) -> list[str]:

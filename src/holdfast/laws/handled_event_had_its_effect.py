@@ -1,4 +1,4 @@
-"""A completed session that Stripe told us of as paid is recorded as paid.
+"""What Stripe told us of as paid, a session or an intent of ours, is recorded as paid.
 
 Why: an event marked as handled is never looked at again; if its effect is missing, the retry that would
     mend it is refused as a duplicate.
@@ -21,7 +21,12 @@ LAW = Law(
           FROM webhook_events e JOIN attempts a ON a.session_id = e.object_id
          WHERE e.type IN ('checkout.session.completed', 'checkout.session.async_payment_succeeded') AND e.handled_at IS NOT NULL
            AND NOT EXISTS (SELECT FROM payments p WHERE p.attempt_id = a.attempt_id)
-           AND e.payload::jsonb #>> '{data,object,payment_status}' = 'paid'""",
+           AND e.payload::jsonb #>> '{data,object,payment_status}' = 'paid'
+     UNION ALL
+        SELECT e.event_id, e.received_at, a.order_id, e.type, e.object_id, a.attempt_id
+          FROM webhook_events e JOIN attempts a ON a.payment_intent_id = e.object_id
+         WHERE e.type = 'payment_intent.succeeded' AND e.handled_at IS NOT NULL AND a.kind = 'payment_intent'
+           AND NOT EXISTS (SELECT FROM payments p WHERE p.attempt_id = a.attempt_id)""",
     repair=settle_order,
     breaks_with="""
         INSERT INTO webhook_events (event_id, type, object_id, livemode, created_at, payload, received_at, handled_at, outcome)

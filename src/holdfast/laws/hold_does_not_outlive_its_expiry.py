@@ -5,7 +5,7 @@ Broken by: a worker that stands still; an attempt that nobody asks about; a hold
     never made.
 Prevented by: the worker lets go of holds that have no open attempt, and asks Stripe about those that have
     one. While Stripe cannot be reached the hold stays, and that is right (the fence): such a hold is being
-    asked about, and no violation.
+    asked about, and no violation. A request waits for its answer: see overdue_request_is_declined.
 PostgreSQL: it cannot let time pass, and the fence's other side is Stripe.
 Repair: every attempt is settled with Stripe, and the hold is let go if all of them are closed. Stripe out
     of reach: it stays.
@@ -26,7 +26,7 @@ LAW = Law(
      LEFT JOIN LATERAL (SELECT * FROM attempts a WHERE a.order_id = b.order_id
                            AND (a.status IN ('planned', 'open') OR (a.status = 'complete' AND a.ask_at IS NOT NULL))
                          ORDER BY a.ask_at LIMIT 1) a ON true
-         WHERE b.status IN ('pending', 'requested') AND b.expires_at < %(now)s - interval '10 minutes'
+         WHERE b.status = 'pending' AND b.expires_at < %(now)s - interval '10 minutes'
            AND (a.attempt_id IS NULL OR a.ask_at < %(now)s - interval '10 minutes')""",
     repair=let_go,
     breaks_with="""

@@ -21,7 +21,7 @@ LAW = Law(
                a.attempt_id, a.status, a.asked_at,
                a.times_asked, a.last_error
           FROM bookings b JOIN attempts a USING (order_id)
-         WHERE b.status IN ('pending', 'requested') AND b.expires_at < %(now)s - interval '10 minutes'
+         WHERE b.status = 'pending' AND b.expires_at < %(now)s - interval '10 minutes'
            AND a.status IN ('planned', 'open') AND a.ask_at >= %(now)s - interval '10 minutes'""",
     repair=let_go,
     breaks_with="""

@@ -6,7 +6,7 @@ Broken by: ending a booking without releasing; a claim whose booking was lost; s
 Prevented by: claims are released by the transaction that ends the booking, and taken by the one that makes
     or revives it.
 PostgreSQL: whether a claim may live depends on the booking's status, a row of another table; the foreign
-    key only knows that the booking exists.
+    key only knows that the booking exists. What an appointment takes is another law's: appointment_has_its_slot.
 Repair: the seats of an ended booking go back; a live booking takes its seats again if they are free, and if
     they are not it becomes stuck, and a person decides.
 Failure modes: F38, F40, F41

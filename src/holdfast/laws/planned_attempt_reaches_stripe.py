@@ -21,7 +21,8 @@ LAW = Law(
     violations="""
         SELECT a.attempt_id AS subject, a.created_at AS since, a.order_id, a.times_asked, a.last_error
           FROM attempts a
-         WHERE a.status = 'planned' AND a.session_id IS NULL AND a.created_at < %(now)s - interval '5 minutes'""",
+         WHERE a.status = 'planned' AND a.session_id IS NULL AND a.payment_intent_id IS NULL
+           AND a.created_at < %(now)s - interval '5 minutes'""",
     repair=settle_order,
     breaks_with="""
         UPDATE attempts SET status = 'planned', session_id = NULL, checkout_url = NULL,

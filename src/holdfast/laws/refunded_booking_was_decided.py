@@ -25,7 +25,7 @@ LAW = Law(
           JOIN offerings f ON f.offering_id = o.offering_id
           JOIN payments p ON p.order_id = o.order_id AND p.purpose = 'order'
           JOIN refunds r USING (payment_id)
-         WHERE o.status = 'confirmed' AND f.starts_at > %(now)s AND r.status <> 'failed'
+         WHERE o.status = 'confirmed' AND coalesce(o.starts_at, f.starts_at, 'infinity') > %(now)s AND r.status <> 'failed'
            AND NOT EXISTS (SELECT FROM tasks t WHERE t.kind = 'refunded_outside' AND t.subject = p.payment_id)
       GROUP BY o.order_id, b.booking_id, p.payment_id
         HAVING sum(r.amount) >= p.captured""",

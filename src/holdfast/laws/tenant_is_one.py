@@ -43,11 +43,18 @@ LAW = Law(
                 SELECT o.order_id, 'refund', r.created_at
                   FROM orders o JOIN refunds r USING (order_id) WHERE r.tenant_id <> o.tenant_id
              UNION ALL
+                SELECT o.order_id, 'capture', c.created_at
+                  FROM orders o JOIN captures c USING (order_id) WHERE c.tenant_id <> o.tenant_id
+             UNION ALL
+                SELECT o.order_id, 'link', l.created_at
+                  FROM orders o JOIN action_links l USING (order_id) WHERE l.tenant_id <> o.tenant_id
+             UNION ALL
+                SELECT o.order_id, 'service', o.created_at
+                  FROM orders o JOIN services s USING (offering_id) WHERE s.tenant_id <> o.tenant_id
+             UNION ALL
                 SELECT o.order_id, 'message', m.created_at
-
-
-                          FROM orders o JOIN bookings b USING (order_id)
-                  JOIN messages m USING (booking_id) WHERE m.tenant_id <> o.tenant_id
+                  FROM orders o JOIN bookings b USING (order_id) JOIN messages m USING (booking_id)
+                 WHERE m.tenant_id <> o.tenant_id
              UNION ALL
                 SELECT o.order_id, 'task', t.created_at
                   FROM orders o JOIN tasks t USING (order_id) WHERE t.tenant_id <> o.tenant_id

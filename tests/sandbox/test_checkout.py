@@ -242,7 +242,7 @@ def test_held_money_is_unpaid_until_it_is_captured(
     assert intent.latest_charge.payment_method_details is not None
     card = intent.latest_charge.payment_method_details.card
     assert card is not None
-    assert card.capture_before == intent.latest_charge.created + 7 * 86_400
+    assert card.capture_before == intent.latest_charge.created + 7 * 86_400 - 7_200
     client.v1.payment_intents.capture(intent.id)
     assert again(client, made).payment_status == "paid"
 

@@ -68,7 +68,7 @@ def test_expiring_and_lapsing(client: stripe.StripeClient, web: httpx.Client, ma
     made = make_session(payment_intent_data={"capture_method": "manual"})
     web.post(f"/pay/{made.id}")
     intent = client.v1.checkout.sessions.retrieve(made.id).payment_intent
-    assert act(web, "lapse", payment=intent).json()["cancellation_reason"] == "expired"
+    assert act(web, "lapse", payment=intent).json()["cancellation_reason"] == "automatic"
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,14 @@
 from collections.abc import Awaitable, Callable
 
 from holdfast.sandbox.ledger import Json, Ledger, Row
-from holdfast.sandbox.stripe_api import charging, disputes, refunds, sessions
+from holdfast.sandbox.stripe_api import charging, disputes, intents, refunds, sessions
+from holdfast.sandbox.stripe_api.context import Call
 from holdfast.sandbox.stripe_api.endpoints import KIND as ENDPOINT
 from holdfast.sandbox.stripe_api.errors import missing_resource
 from holdfast.sandbox.world import World
 
 VERDICTS = ("won", "lost")
+CANCELLATION_REASONS = ("requested_by_customer", "abandoned", "duplicate", "fraudulent")
 Action = Callable[[World, Ledger, Json], Awaitable[Row]]
 
 
@@ -108,17 +110,58 @@ async def expire(world: World, ledger: Ledger, body: Json) -> Row:
     return row
 
 
+async def capture(world: World, ledger: Ledger, body: Json) -> Row:
+    """Take an authorised amount, or `amount` of it."""
+    amount = _amount(body)
+    id = await _intent_id(ledger, body)
+    params: Json = {} if amount is None else {"amount_to_capture": amount}
+    await intents.capture(Call(ledger, params, world.faults, ""), id)
+    return await ledger.get(id)
+
+
+async def cancel(world: World, ledger: Ledger, body: Json) -> Row:
+    """Call a payment off; what was authorised is released. `reason` as Stripe's `cancellation_reason`."""
+    reason = str(body.get("reason", "requested_by_customer"))
+    if reason not in CANCELLATION_REASONS:
+        raise ValueError(f"reason must be one of {', '.join(CANCELLATION_REASONS)}")
+    id = await _intent_id(ledger, body)
+    await intents.cancel(Call(ledger, {"cancellation_reason": reason}, world.faults, ""), id)
+    return await ledger.get(id)
+
+
 async def lapse(world: World, ledger: Ledger, body: Json) -> Row:
-    """The bank lets an authorisation go before anybody captured it."""
-    id = str(body.get("payment", ""))
-    _, intent = await charging.locked_intent(ledger, id)
-    if intent is None:
-        raise missing_resource("payment_intent", id)
+    """The authorisation runs out now: Stripe cancels the intent and says so."""
+    intent, charge = await _authorised(ledger, body)
+    charging.lapse(ledger, intent, charge)
+    return intent
+
+
+async def lapse_at_bank(world: World, ledger: Ledger, body: Json) -> Row:
+    """The bank lets an authorisation go and tells nobody: it comes out when somebody captures, or when time is up."""
+    intent, charge = await _authorised(ledger, body)
+    charge.hidden["lapsed"] = True
+    ledger.save(charge)
+    return intent
+
+
+async def _authorised(ledger: Ledger, body: Json) -> tuple[Row, Row]:
+    """The intent that waits to be captured and its charge, locked."""
+    _, intent = await charging.locked_intent(ledger, await _intent_id(ledger, body))
+    assert intent is not None
     if intent.body["status"] != "requires_capture":
         raise ValueError(f"the payment is {intent.body['status']}")
-    charge = await ledger.get(intent.body["latest_charge"], lock=True)
-    charging.cancel(ledger, intent, charge, "expired", lapsed=True)
-    return intent
+    return intent, await ledger.get(intent.body["latest_charge"], lock=True)
+
+
+async def _intent_id(ledger: Ledger, body: Json) -> str:
+    """The intent meant by `payment` (a pi_ or ch_) or by `session`."""
+    id = str(body.get("payment") or body.get("session") or "")
+    row = await ledger.find(id)
+    if row is not None and row.type in ("charge", "checkout.session") and row.body["payment_intent"]:
+        row = await ledger.find(row.body["payment_intent"])
+    if row is None or row.type != "payment_intent":
+        raise missing_resource("payment_intent", id)
+    return row.id
 
 
 ACTIONS: dict[str, Action] = {
@@ -128,7 +171,10 @@ ACTIONS: dict[str, Action] = {
     "close_dispute": close_dispute,
     "settle": settle,
     "expire": expire,
+    "capture": capture,
+    "cancel": cancel,
     "lapse": lapse,
+    "lapse_at_bank": lapse_at_bank,
 }
 
 

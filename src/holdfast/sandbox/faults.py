@@ -16,7 +16,7 @@ SECONDS = {
     "webhooks": ("delay_s",),
     "api": ("timeout_s",),
     "refunds": ("delay_s",),
-    "payments": ("settle_after_s",),
+    "payments": ("settle_after_s", "authorised_for_s"),
 }
 SECONDS_LIMIT = 30 * 24 * 3600
 
@@ -43,7 +43,9 @@ NO_FAULTS: Json = {
     "mail": {"refuse": 0, "defer": 0, "drop_connection": 0},
     "sms": {"error": 0, "undelivered": 0},
     "refunds": {"fail_later": 0, "delay_s": 5},
-    "payments": {"settle_after_s": 5},
+    # authorised_for_s: how long a card's bank holds an amount that nobody has captured; 7 days less 2 hours. Stripe says
+    # when in `capture_before`, and whoever computes seven days instead is late.
+    "payments": {"settle_after_s": 5, "authorised_for_s": 7 * 24 * 3600 - 2 * 3600},
     "seed": None,
 }
 

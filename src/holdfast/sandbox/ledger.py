@@ -41,7 +41,10 @@ class Told:
 
 
 class Ledger:
-    """`request_id` and `idempotency_key` are of the request that causes the changes, and go into the events."""
+    """`request_id` and `idempotency_key` are of the request that causes the changes, and go into the events.
+
+    `authorised_for_s`: how long an authorisation made in this transaction can be captured.
+    """
 
     def __init__(
         self,
@@ -50,12 +53,14 @@ class Ledger:
         chance: Chance,
         request_id: str | None = None,
         idempotency_key: str | None = None,
+        authorised_for_s: float = 0,
     ) -> None:
         self.connection = connection
         self.now = now
         self.chance = chance
         self.request_id = request_id
         self.idempotency_key = idempotency_key
+        self.authorised_for_s = authorised_for_s
         self.rows: dict[str, Row] = {}
         self.locked: set[str] = set()
         self.new: dict[str, Row] = {}

@@ -66,7 +66,8 @@ class World:
         `told=False` keeps the changes to itself: no event ever existed.
         """
         async with self.pool.connection() as connection, connection.pipeline(), connection.transaction():
-            ledger = Ledger(connection, self.clock.seconds(), self.chance, request_id, key)
+            hold = self.faults["payments"]["authorised_for_s"]
+            ledger = Ledger(connection, self.clock.seconds(), self.chance, request_id, key, hold)
             yield ledger
             await ledger.write()
             if ledger.told:

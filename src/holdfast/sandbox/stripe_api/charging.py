@@ -10,8 +10,6 @@ from holdfast.sandbox.ledger import Json, Ledger, Row
 from holdfast.sandbox.stripe_api import money_shapes, shapes
 from holdfast.sandbox.stripe_api.cards import Card, Decline
 
-# Read by callers from `capture_before`. https://docs.stripe.com/payments/place-a-hold-on-a-payment-method
-HOLD_SECONDS = 7 * 24 * 3600
 FEE_PERCENT, FEE_FIXED = 15, 20  # 1.5 % and 20 minor units: any fee will do, as long as there is one
 AUTHENTICATION_FAILED = Decline(
     "payment_intent_authentication_failure",
@@ -167,6 +165,12 @@ def capture(ledger: Ledger, intent: Row, charge: Row, amount: int) -> None:
     _succeeded(ledger, intent, charge, amount)
 
 
+def lapse(ledger: Ledger, intent: Row, charge: Row) -> None:
+    """Nobody captured in time: the money is the customer's again, and the intent is over."""
+    charge.hidden["lapsed"] = True
+    cancel(ledger, intent, charge, "automatic", lapsed=True)
+
+
 def cancel(ledger: Ledger, intent: Row, charge: Row | None, reason: str | None, lapsed: bool = False) -> None:
     """Cancelling an authorised intent releases the hold without a Refund object.
 
@@ -201,6 +205,11 @@ def book_capture(ledger: Ledger, charge: Row, amount: int) -> None:
     ledger.update(charge, captured=True, amount_captured=amount, balance_transaction=line.id)
 
 
+def capture_before(ledger: Ledger) -> int:
+    """When an authorisation made now lapses. https://docs.stripe.com/payments/place-a-hold-on-a-payment-method"""
+    return ledger.now + int(ledger.authorised_for_s)
+
+
 def _new_charge(ledger: Ledger, intent: Row, method: Row, manual: bool, secured: bool) -> Row:
     id = ledger.chance.id("ch" if method.body["type"] == "card" else "py")
     body = money_shapes.charge(id, ledger.now, intent.body["amount"], intent.body["currency"])
@@ -232,7 +241,7 @@ def _details(ledger: Ledger, intent: Row, method: Row, manual: bool, secured: bo
         bank: Json = {key: value for key, value in method.body[kind].items() if key != "generated_from"}
         return {"type": kind, kind: bank | {"mandate": None, "expected_debit_date": None}}
     authorization = ledger.chance.letters(6).upper()
-    before = ledger.now + HOLD_SECONDS if manual else None
+    before = capture_before(ledger) if manual else None
     card = money_shapes.charged_card(
         method.body["card"], intent.body["amount"], authorization, before, secured
     )
@@ -240,7 +249,7 @@ def _details(ledger: Ledger, intent: Row, method: Row, manual: bool, secured: bo
 
 
 def _authorised(ledger: Ledger, intent: Row, charge: Row) -> None:
-    intent.due_at = ledger.now + HOLD_SECONDS
+    intent.due_at = capture_before(ledger)
     ledger.update(
         intent,
         status="requires_capture",

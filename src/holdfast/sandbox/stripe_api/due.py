@@ -78,4 +78,4 @@ async def _lapse(ledger: Ledger, id: str, now: float) -> None:
     if intent is None or intent.due_at is None or intent.due_at > now:
         return
     charge = await ledger.get(intent.body["latest_charge"], lock=True)
-    charging.cancel(ledger, intent, charge, "expired", lapsed=True)
+    charging.lapse(ledger, intent, charge)

@@ -186,6 +186,8 @@ async def capture(call: Call, id: str) -> Json:
         )
         raise wrong_state(message, "amount_too_large", "amount_to_capture")
     charge = await call.ledger.get(intent.body["latest_charge"], lock=True)
+    if charge.hidden.get("lapsed"):
+        raise _with_intent(expired_for_capture(), intent)
     if "metadata" in call.params:
         call.ledger.update(intent, metadata=merged_metadata(intent.body["metadata"], call.params["metadata"]))
     charging.capture(call.ledger, intent, charge, amount)
@@ -208,6 +210,15 @@ async def cancel(call: Call, id: str) -> Json:
         charge = await call.ledger.get(intent.body["latest_charge"], lock=True)
     charging.cancel(call.ledger, intent, charge, call.params.get("cancellation_reason"))
     return intent.body
+
+
+def expired_for_capture() -> StripeFault:
+    """The bank has let the money go; it may be known only now, when somebody wants it."""
+    message = (
+        "The charge cannot be captured because its authorization has expired. Charges must be captured within a set "
+        "number of days (7 by default)."
+    )
+    return wrong_state(message, "charge_expired_for_capture")
 
 
 def unexpected_state(intent: Row, verb: str, past: str, allowed: tuple[str, ...]) -> StripeFault:

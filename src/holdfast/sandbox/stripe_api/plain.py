@@ -3,6 +3,7 @@
 from holdfast.sandbox.ledger import Json, Row
 from holdfast.sandbox.stripe_api import intents, shapes
 from holdfast.sandbox.stripe_api.context import Call, wanted
+from holdfast.sandbox.stripe_api.errors import wrong_state
 from holdfast.sandbox.stripe_api.parameters import merged_metadata
 
 CHARGE_FIELDS = ("description", "receipt_email")
@@ -28,11 +29,21 @@ async def update_charge(call: Call, id: str) -> Json:
 async def capture_charge(call: Call, id: str) -> Json:
     """The older way to capture; it comes down to capturing the intent."""
     row = await wanted(call, "charge", id, "charge")
+    _check_capturable(row)
     params = dict(call.params)
     if "amount" in params:
         params["amount_to_capture"] = params.pop("amount")
     await intents.capture(Call(call.ledger, params, call.faults, call.base_url), row.body["payment_intent"])
     return (await call.ledger.get(id)).body
+
+
+def _check_capturable(charge: Row) -> None:
+    if charge.hidden.get("lapsed"):
+        raise intents.expired_for_capture()
+    if charge.body["captured"]:
+        raise wrong_state(f"Charge {charge.id} has already been captured.", "charge_already_captured")
+    if charge.body["refunded"]:
+        raise wrong_state(f"Charge {charge.id} has already been refunded.", "charge_already_refunded")
 
 
 async def create_customer(call: Call) -> Json:

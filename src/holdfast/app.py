@@ -43,7 +43,9 @@ from holdfast.providers import own_pages as provider_own_pages
 from holdfast.providers import pages as providers_pages
 from holdfast.providers import sign_in_pages as provider_sign_in_pages
 from holdfast.providers.sign_in import FROM_ONE_ADDRESS_A_MINUTE as SIGN_IN_LINKS_A_MINUTE
-from holdfast.requests import answer_pages, diary_pages, provider_pages
+from holdfast.refunds import api as refunds_api
+from holdfast.refunds import staff_pages as refunds_staff_pages
+from holdfast.requests import answer_pages, cron, diary_pages, provider_pages
 from holdfast.requests import api as requests_api
 from holdfast.requests import guest_pages as requests_guest_pages
 from holdfast.settings import Settings, load_settings
@@ -73,12 +75,14 @@ ROUTERS: tuple[APIRouter, ...] = (
     payments_api.router,
     messages_api.router,
     requests_api.router,
+    cron.router,
     lookup_api.router,
     door_api.router,
     providers_api.router,
     providers_diary_api.router,
     tenants_api.router,
     tasks_api.router,
+    refunds_api.router,
     disputes_api.router,
     laws_api.router,
     health.router,
@@ -102,6 +106,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     inbox_staff_pages.router,
     laws_staff_pages.router,
     tasks_staff_pages.router,
+    refunds_staff_pages.router,
     disputes_staff_pages.router,
 )
 

@@ -11,6 +11,7 @@ from holdfast.database.connection import Database
 from holdfast.database.signals import Signals
 from holdfast.errors import SettingsWrong
 from holdfast.ids import Ids
+from holdfast.messages.senders.sms import SmsSender
 from holdfast.messages.senders.smtp import SmtpSender
 from holdfast.settings import Settings
 from holdfast.stripe_gateway.client import SdkGateway, StripeGateway
@@ -25,6 +26,7 @@ class System:
     signals: Signals
     stripe: StripeGateway
     mail: SmtpSender
+    sms: SmsSender
     instance_id: str  # marks what is ours at Stripe
 
 
@@ -54,6 +56,12 @@ async def open_system(
             signals=signals,
             stripe=gateway,
             mail=SmtpSender(settings.smtp_url, settings.mail_from),
+            sms=SmsSender(
+                settings.twilio_account_sid,
+                settings.twilio_auth_token,
+                settings.twilio_from,
+                settings.twilio_api_base,
+            ),
             instance_id=await _instance_id(database),
         )
 

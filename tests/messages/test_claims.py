@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
-from holdfast.messages import actions, store
+from holdfast.messages import actions, delivery_store
 from holdfast.messages.jobs import LANES, LEASE_S, send_due
 from holdfast.messages.rules import Verdict
 from tests.messages.conftest import OpenOutbox, Outbox
@@ -35,7 +35,7 @@ async def test_a_worker_that_dies_while_sending_is_repaired_by_the_lease(
     booking = await outbox.confirmed()
     now = outbox.clock.now()
     async with outbox.system.database.transaction() as conn:
-        claimed = await store.claim_due(conn, now, now + timedelta(seconds=LEASE_S), 20)
+        claimed = await delivery_store.claim_due(conn, now, now + timedelta(seconds=LEASE_S), 20)
     assert [row["message_id"] for row in claimed] == [booking["message_id"]]  # and now it dies
 
     outbox.clock.advance(seconds=LEASE_S - 1)
@@ -53,7 +53,7 @@ async def test_a_worker_that_comes_back_late_does_not_undo_what_another_did(
     booking = await outbox.confirmed()
     now = outbox.clock.now()
     async with outbox.system.database.transaction() as conn:
-        (row,) = await store.claim_due(conn, now, now + timedelta(seconds=LEASE_S), 20)
+        (row,) = await delivery_store.claim_due(conn, now, now + timedelta(seconds=LEASE_S), 20)
     stale = actions.Claim(
         row["message_id"], row["tenant_id"], row["booking_id"], row["kind"], row["tries"], row["try_at"]
     )
@@ -87,8 +87,8 @@ async def test_claims_of_two_open_transactions_do_not_meet(outbox: Outbox) -> No
     until = now + timedelta(seconds=LEASE_S)
     database = outbox.system.database
     async with database.transaction() as one, database.transaction() as other:
-        first = await store.claim_due(one, now, until, 3)
-        second = await store.claim_due(other, now, until, 3)
+        first = await delivery_store.claim_due(one, now, until, 3)
+        second = await delivery_store.claim_due(other, now, until, 3)
     assert (len(first), len(second)) == (3, 1)
     assert not {row["message_id"] for row in first} & {row["message_id"] for row in second}
 

@@ -532,7 +532,8 @@ CREATE TABLE message_tries (
     message_id  text NOT NULL REFERENCES messages,
     try_no      integer NOT NULL,
     tried_at    timestamptz NOT NULL,
-    outcome     text NOT NULL CHECK (outcome IN ('sent', 'deferred', 'refused', 'unreachable', 'configuration')),
+    -- unknown: it may have been sent or not, and the SMS provider has no key by which to repeat it safely
+    outcome     text NOT NULL CHECK (outcome IN ('sent', 'deferred', 'refused', 'unreachable', 'configuration', 'unknown')),
     detail      text NOT NULL DEFAULT '',
     PRIMARY KEY (message_id, try_no)
 );

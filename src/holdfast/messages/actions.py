@@ -1,9 +1,9 @@
-"""What happens to a message, each in one transaction: it left, it waits, it is given up, it is sent again by
-hand.
+"""What happens to a message, each in one transaction: it left, it waits, it is given up, it arrived, it is sent
+again by hand.
 
 Delivery is at least once. The server's "250" and our record of it cannot be one step: when the process dies
 in between, the lease lapses and the mail is sent again, with the same Message-ID, so that the reader's mail
-program can tell.
+program can tell. An SMS has nothing of the kind: carriers.py says what is done instead.
 """
 
 from __future__ import annotations
@@ -12,17 +12,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from holdfast.customers.rules import normalised_phone
 from holdfast.database.connection import Connection
 from holdfast.errors import Conflict, NotFound, ValidationFailed
 from holdfast.ids import Ids
-from holdfast.messages import rules, store
-from holdfast.messages.render import Rendered
-from holdfast.messages.rules import Verdict
+from holdfast.messages import delivery_store, rules, store
+from holdfast.messages.rules import KINDS_TO_PROVIDERS, Told, Verdict
 from holdfast.messages.senders.mail import MailError, MailRefused, wire_address
+from holdfast.messages.senders.sms import SmsError
 from holdfast.tasks.actions import close_task_about, open_task
 
 UNDELIVERABLE = "undeliverable"
 MAIL_CONFIGURATION = "mail_configuration"
+SMS_CONFIGURATION = "sms_configuration"
+# The task that tells of what is wrong with us, by channel.
+CONFIGURATION_TASKS = {"email": MAIL_CONFIGURATION, "sms": SMS_CONFIGURATION}
 INSTALLATION = "installation"
 # Failures that share their patience: what the server did not take today, for whatever reason of its own.
 WAITING = [Verdict.UNREACHABLE, Verdict.DEFERRED]
@@ -33,6 +37,31 @@ NAMES = {
     "booking_link": "link that was asked for",
     "payment_failed": "notice of the failed payment",
     "money_returned": "notice of the money returned",
+    "booking_rescheduled": "news of the new time",
+    "request_received": "receipt of the request",
+    "request_declined": "news that the request was declined",
+    "authorisation_lost": "news that the request could not be completed",
+    "request_to_answer": "new request",
+    "request_reminder": "reminder of the request",
+    "request_withdrawn": "news that the request was withdrawn",
+    "provider_booking_confirmed": "confirmation",
+    "provider_booking_cancelled": "cancellation",
+    "provider_booking_rescheduled": "news of the new time",
+    "provider_authorisation_lost": "news that the request could not be completed",
+}
+# How the timeline calls what became of a message: to the customer, and to the provider (which is no customer's to read).
+STORY = {
+    "sent": ("mailed", "provider_told"),
+    "failed": ("mail_failed", "provider_not_told"),
+    "not_needed": ("mail_not_needed", "provider_message_not_needed"),
+}
+# www.twilio.com/docs/api/errors: why an SMS that had left did not arrive.
+WHY_NOT_DELIVERED = {
+    "30003": "the phone is switched off or out of reach",
+    "30004": "the number blocks our messages",
+    "30005": "the number is not known",
+    "30006": "it is a landline, or a network that cannot be reached",
+    "30007": "the network filtered it",
 }
 
 
@@ -46,6 +75,7 @@ class Claim:
     kind: str
     tries: int
     leased_until: datetime
+    channel: str = "email"
 
 
 @dataclass(frozen=True)
@@ -55,7 +85,33 @@ class Failure:
     detail: str
 
 
-def failure_of(error: MailError) -> Failure:
+@dataclass(frozen=True)
+class Handed:
+    """What was handed over, in the words that are kept, and what the other side calls it."""
+
+    kept_text: str
+    kept_html: str | None = None
+    subject: str | None = None
+    provider_id: str | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What the SMS provider tells of an SMS of ours."""
+
+    provider_id: str
+    told: Told
+    error_code: str
+
+
+def failure_of(error: MailError | SmsError) -> Failure:
+    if isinstance(error, SmsError):
+        verdict = rules.sms_verdict(error.stage, error.status, error.code, error.may_have_left)
+        said = f"{error.code or error.status or ''} {error.reply}".strip()
+        return Failure(
+            verdict, error.stage, f"It may have been sent: {said}." if verdict is Verdict.UNKNOWN else said
+        )
     return Failure(
         rules.verdict(error.stage, error.code, error.reply),
         error.stage,
@@ -63,20 +119,57 @@ def failure_of(error: MailError) -> Failure:
     )
 
 
-async def record_sent(conn: Connection, now: datetime, claim: Claim, rendered: Rendered) -> None:
+async def record_sent(conn: Connection, now: datetime, claim: Claim, handed: Handed) -> None:
     """The server took it."""
-    await store.mark_sent(
-        conn, now, claim.message_id, rendered.mail.subject, rendered.kept_text, rendered.kept_html
+    status = await delivery_store.mark_sent(
+        conn,
+        now,
+        claim.message_id,
+        subject=handed.subject,
+        body_text=handed.kept_text,
+        body_html=handed.kept_html,
+        provider_id=handed.provider_id,
     )
-    await store.insert_try(conn, now, claim.message_id, claim.tries, "sent", "")
-    await close_task_about(conn, now, UNDELIVERABLE, claim.message_id, "worker")
-    await _tell_the_story(conn, now, claim, "mailed", {})
+    await delivery_store.insert_try(conn, now, claim.message_id, claim.tries, "sent", handed.detail)
+    if status != "failed":  # a receipt that came sooner may have said so
+        await close_task_about(conn, now, UNDELIVERABLE, claim.message_id, "worker")
+    await _tell_the_story(conn, now, claim, "sent", {})
+
+
+async def record_receipt(
+    conn: Connection, ids: Ids, now: datetime, message_id: str, receipt: Receipt
+) -> str | None:
+    """A delivery receipt: says the booking whose message has changed, None when it was no news or about a message that nobody
+    knows. Locks the message's row. A message whose sending was never recorded (the process died) is found to have left."""
+    row = await delivery_store.sms_locked(conn, message_id)
+    if row is None:
+        return None
+    of_another = row["provider_id"] is not None and row["provider_id"] != receipt.provider_id
+    after = rules.after_receipt(row["status"], receipt.told, of_another=of_another)
+    if after is None:
+        return None
+    why = _why_not_delivered(receipt.error_code) if after is Told.FAILED else None
+    await delivery_store.mark_by_receipt(
+        conn, now, message_id, status=after, provider_id=receipt.provider_id, error=why
+    )
+    claim = Claim(
+        message_id, row["tenant_id"], row["booking_id"], row["kind"], row["tries"], now, row["channel"]
+    )
+    if row["sent_at"] is None:
+        await delivery_store.insert_try(
+            conn, now, message_id, max(row["tries"], 1), "sent", "Its receipt came."
+        )
+    if after is Told.FAILED:
+        await _tell_of_undelivered(conn, ids, now, claim, f"did not arrive by SMS: {why}", why or "")
+    else:
+        await close_task_about(conn, now, UNDELIVERABLE, message_id, "worker")
+    return row["booking_id"] or message_id
 
 
 async def record_failure(conn: Connection, ids: Ids, now: datetime, claim: Claim, failure: Failure) -> None:
     """It did not leave: waits for its next try, or is given up; and a person is told where only a person can
     help."""
-    await store.insert_try(conn, now, claim.message_id, claim.tries, failure.verdict, failure.detail)
+    await delivery_store.insert_try(conn, now, claim.message_id, claim.tries, failure.verdict, failure.detail)
     if failure.verdict is Verdict.CONFIGURATION:
         await _tell_of_configuration(conn, ids, now, claim, failure)
     if await _is_given_up(conn, now, claim, failure):
@@ -84,19 +177,19 @@ async def record_failure(conn: Connection, ids: Ids, now: datetime, claim: Claim
     else:
         chance = rules.chance_of(claim.message_id, claim.tries)
         again_at = rules.next_try(now, failure.verdict, claim.tries, chance)
-        await store.mark_waiting(conn, claim.message_id, claim.tries, again_at, failure.detail)
+        await delivery_store.mark_waiting(conn, claim.message_id, claim.tries, again_at, failure.detail)
 
 
 async def record_outdated(conn: Connection, now: datetime, claim: Claim, why: str) -> None:
     """It waited until it was no longer true: not sent."""
-    if await store.mark_over(conn, claim.message_id, claim.tries, "suppressed", why):
-        await _tell_the_story(conn, now, claim, "mail_not_needed", {"why": why})
+    if await delivery_store.mark_over(conn, claim.message_id, claim.tries, "suppressed", why):
+        await _tell_the_story(conn, now, claim, "not_needed", {"why": why})
 
 
 async def wait_for_settings(conn: Connection, ids: Ids, now: datetime, problem: str) -> int:
     """Nothing can leave before a setting is made: says so on each message and to a person. Says how many
     wait."""
-    waiting = await store.note_waiting_for_settings(conn, now, problem)
+    waiting = await delivery_store.note_waiting_for_settings(conn, now, problem)
     if waiting:
         await open_task(
             conn,
@@ -109,11 +202,14 @@ async def wait_for_settings(conn: Connection, ids: Ids, now: datetime, problem: 
     return waiting
 
 
-async def configuration_works(conn: Connection, now: datetime, tenant_ids: set[int]) -> None:
-    """Mails of these tenants have left without a complaint about us: closes what a person was told of."""
-    await close_task_about(conn, now, MAIL_CONFIGURATION, INSTALLATION, "worker")
+async def configuration_works(
+    conn: Connection, now: datetime, tenant_ids: set[int], channel: str = "email"
+) -> None:
+    """Messages of these tenants have left without a complaint about us: closes what a person was told of."""
+    kind = CONFIGURATION_TASKS[channel]
+    await close_task_about(conn, now, kind, INSTALLATION, "worker")
     for tenant_id in sorted(tenant_ids):
-        await close_task_about(conn, now, MAIL_CONFIGURATION, f"tenant:{tenant_id}", "worker")
+        await close_task_about(conn, now, kind, f"tenant:{tenant_id}", "worker")
 
 
 async def resend(
@@ -126,28 +222,21 @@ async def resend(
     actor: str,
     recipient: str | None = None,
 ) -> str:
-    """Sends a message once more, as a new one to `recipient` or to the booking's present address; says its
-    id. Then tell `work:messages`. Its words are made anew from what is true now. Locks the old message's row.
+    """Sends a message once more by the same channel, as a new one to `recipient` or to the present address of whom it is for,
+    customer or provider; says its id. Then tell `work:messages`. Its words are made anew from what is true now. Locks the old
+    message's row.
 
     NotFound: the tenant has none such. Conflict: it is still on its way, or was just sent again.
-    ValidationFailed: no address to send to."""
+    ValidationFailed: no address or number to send to."""
     old = await store.locked(conn, tenant_id, message_id)
     if old is None or old["booking_id"] is None:
         raise NotFound("There is no such message.")
     rules.refuse_resending(old["status"])
-    address = recipient or old["contact_email"] or old["recipient"]
-    _refuse_bad_address(address)
+    address = _address_again(old, recipient)
     base = old["unique_key"].partition(":again-")[0]
     times = await store.count_again(conn, old["booking_id"], base) + 1
-    new_id = await store.enqueue(
-        conn,
-        ids,
-        now,
-        booking={**old, "contact_email": address},
-        kind=old["kind"],
-        cause=actor,
-        params=old["params"],
-        unique_key=f"{base}:again-{times}",
+    new_id = await store.enqueue_again(
+        conn, ids, now, old=old, recipient=address, cause=actor, unique_key=f"{base}:again-{times}"
     )
     if new_id is None:
         raise Conflict("Somebody is sending this message again just now.")
@@ -158,25 +247,45 @@ async def resend(
     return new_id
 
 
-def _refuse_bad_address(address: str) -> None:
+def _address_again(old: store.Row, recipient: str | None) -> str:
+    """What was given, else the present address of the one whom the message is for: never the other side's."""
+    side = "provider" if old["kind"] in KINDS_TO_PROVIDERS else "contact"
+    if old["channel"] == "sms":
+        # No region: a number without its country code is nobody's in particular.
+        return normalised_phone(recipient or old[f"{side}_phone"] or old["recipient"], "ZZ")
+    address = str(recipient or old[f"{side}_email"] or old["recipient"])
     try:
         wire_address(address)
     except MailRefused as problem:
         raise ValidationFailed("This is not an e-mail address that something can be sent to.") from problem
+    return address
 
 
 async def _is_given_up(conn: Connection, now: datetime, claim: Claim, failure: Failure) -> bool:
+    if failure.verdict is Verdict.UNKNOWN:
+        return await delivery_store.count_tries(conn, claim.message_id, failure.verdict) >= rules.MOST_UNKNOWN
     same = [failure.verdict] if failure.verdict is Verdict.CONFIGURATION else WAITING
-    first = await store.first_failed_at(conn, claim.message_id, [str(verdict) for verdict in same])
+    first = await delivery_store.first_failed_at(conn, claim.message_id, [str(verdict) for verdict in same])
     return rules.is_given_up(now, failure.verdict, first or now)
 
 
 async def _give_up(conn: Connection, ids: Ids, now: datetime, claim: Claim, failure: Failure) -> None:
-    if not await store.mark_over(conn, claim.message_id, claim.tries, "failed", failure.detail):
+    if not await delivery_store.mark_over(conn, claim.message_id, claim.tries, "failed", failure.detail):
         return
+    what_happened = {
+        Verdict.REFUSED: "was refused by the mail server"
+        if claim.channel == "email"
+        else "was refused by the SMS provider",
+        Verdict.UNKNOWN: "may have arrived by SMS or not",
+    }.get(failure.verdict, "could not be delivered for too long")
+    await _tell_of_undelivered(conn, ids, now, claim, f"{what_happened} ({failure.detail})", failure.detail)
+
+
+async def _tell_of_undelivered(
+    conn: Connection, ids: Ids, now: datetime, claim: Claim, what_happened: str, why: str
+) -> None:
     told = await store.reference_of(conn, claim.message_id)
-    refused = failure.verdict is Verdict.REFUSED
-    what_happened = "was refused by the mail server" if refused else "could not be delivered for too long"
+    whose = "provider's" if claim.kind in KINDS_TO_PROVIDERS else "guest's"
     await open_task(
         conn,
         ids,
@@ -184,15 +293,18 @@ async def _give_up(conn: Connection, ids: Ids, now: datetime, claim: Claim, fail
         kind=UNDELIVERABLE,
         subject=claim.message_id,
         sentence=(
-            f"The {NAMES.get(claim.kind, claim.kind)} for {told['reference']} {what_happened} "
-            f"({failure.detail}). "
-            "Check the guest's address, then send it again."
+            f"The {NAMES.get(claim.kind, claim.kind)} for {told['reference']} {what_happened.rstrip('.')}. "
+            f"Check the {whose} {'address' if claim.channel == 'email' else 'number'}, then send it again."
         ),
         tenant_id=claim.tenant_id,
         order_id=told["order_id"],
         detail={"message_id": claim.message_id, "message_kind": claim.kind, "tries": claim.tries},
     )
-    await _tell_the_story(conn, now, claim, "mail_failed", {"why": failure.detail})
+    await _tell_the_story(conn, now, claim, "failed", {"why": why})
+
+
+def _why_not_delivered(code: str) -> str:
+    return f"{WHY_NOT_DELIVERED.get(code, 'the network gives no reason')}{f' ({code})' if code else ''}"
 
 
 async def _tell_of_configuration(
@@ -200,30 +312,51 @@ async def _tell_of_configuration(
 ) -> None:
     # A refused sender may be one tenant's own address; everything else concerns the installation.
     of_tenant = failure.stage in {"sender", "compose"}
-    words = {
-        "compose": "A message cannot be put into words",
-        "auth": "The mail server refuses our log-in (SMTP_URL)",
-        "sender": "The mail server refuses our sender address (MAIL_FROM or the tenant's own)",
-        "tls": "No secure connection to the mail server is possible (SMTP_URL)",
-        "recipient": "The mail server does not let us send to others (relaying; SMTP_URL)",
-    }
+    words, what = CONFIGURATION_WORDS[claim.channel]
     await open_task(
         conn,
         ids,
         now,
-        kind=MAIL_CONFIGURATION,
+        kind=CONFIGURATION_TASKS[claim.channel],
         subject=f"tenant:{claim.tenant_id}" if of_tenant else INSTALLATION,
         sentence=(
-            f"{words.get(failure.stage, 'The mail server does not work with us')}: {failure.detail}. "
-            "E-mails wait and leave by themselves once this is mended."
+            f"{words.get(failure.stage, words[''])}: {failure.detail.rstrip('.')}. "
+            f"{what} wait and leave by themselves once this is mended."
         ),
         tenant_id=claim.tenant_id if of_tenant else None,
     )
+
+
+CONFIGURATION_WORDS: dict[str, tuple[dict[str, str], str]] = {
+    "email": (
+        {
+            "compose": "A message cannot be put into words",
+            "auth": "The mail server refuses our log-in (SMTP_URL)",
+            "sender": "The mail server refuses our sender address (MAIL_FROM or the tenant's own)",
+            "tls": "No secure connection to the mail server is possible (SMTP_URL)",
+            "recipient": "The mail server does not let us send to others (relaying; SMTP_URL)",
+            "": "The mail server does not work with us",
+        },
+        "E-mails",
+    ),
+    "sms": (
+        {
+            "compose": "An SMS cannot be put into words",
+            "settings": "SMS cannot be sent",
+            "": "The SMS provider refuses us (TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN, TWILIO_FROM, the account itself)",
+        },
+        "SMS",
+    ),
+}
 
 
 async def _tell_the_story(
     conn: Connection, now: datetime, claim: Claim, what: str, detail: dict[str, Any]
 ) -> None:
     if claim.booking_id:
+        to_customer, to_provider = STORY[what]
+        named = to_provider if claim.kind in KINDS_TO_PROVIDERS else to_customer
         told = {"kind": claim.kind, "message_id": claim.message_id, **detail}
-        await store.insert_timeline(conn, now, claim.booking_id, "worker", what, told)
+        if claim.channel != "email":
+            told["channel"] = claim.channel
+        await store.insert_timeline(conn, now, claim.booking_id, "worker", named, told)

@@ -8,17 +8,18 @@ run.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from datetime import timedelta
+from typing import Any, TypeVar
 
 import structlog
 
 from holdfast.database.connection import Connection
 from holdfast.errors import DatabaseUnavailable
-from holdfast.messages import actions, rules, store
-from holdfast.messages.actions import Claim, Failure
-from holdfast.messages.render import Rendered, render
+from holdfast.messages import actions, delivery_store, rules, store
+from holdfast.messages.actions import Claim, Failure, Handed
+from holdfast.messages.carriers import Carrier, LeaseLost, NotHandedOver, carrier
 from holdfast.messages.rules import Verdict
-from holdfast.messages.senders.smtp import MailError, SmtpBatch
 from holdfast.system import System
 
 LEASE_S = 60
@@ -26,39 +27,54 @@ LEASE_S = 60
 LEASE_NEEDED_S = 30
 MOST_BATCHES = 50  # of a lane in one run
 LANES = 4
-# After one of these the other mails of the batch would only fail in the same way.
-OF_THE_SERVER = frozenset({"connect", "tls", "auth", "settings"})
+
+Done = TypeVar("Done")
 
 log = structlog.get_logger()
 
 
 async def send_due(system: System, limit: int = 20) -> int:
-    """Sends what is due, `limit` at a time over one connection; says how many messages were dealt with. When
-    there is more, several connections share the work: most of the time of a mail is waiting for the server's
-    answers. Raises only DatabaseUnavailable."""
+    """Sends what is due, e-mails and SMS side by side; says how many messages were dealt with. Raises only
+    DatabaseUnavailable."""
+    return sum(await _all_of(_send_mails(system, limit), _send_channel(system, "sms", limit)))
+
+
+async def _send_mails(system: System, limit: int) -> int:
     if system.mail.missing:
         await _wait_for_settings(system, system.mail.missing)
         return 0
-    done, more = await _lane(system, limit, 1)
+    return await _send_channel(system, "email", limit)
+
+
+async def _send_channel(system: System, channel: str, limit: int) -> int:
+    """`limit` at a time over one connection. When there is more, several connections share the work: most of the time of a
+    message is waiting for the server's answers."""
+    done, more = await _lane(system, channel, limit, 1)
     if more:
-        lanes = await asyncio.gather(
-            *(_lane(system, limit, MOST_BATCHES) for _ in range(LANES)), return_exceptions=True
-        )
-        for lane in lanes:
-            if isinstance(lane, BaseException):
-                raise lane
-            done += lane[0]
+        lanes = await _all_of(*(_lane(system, channel, limit, MOST_BATCHES) for _ in range(LANES)))
+        done += sum(lane[0] for lane in lanes)
     return done
 
 
-async def _lane(system: System, limit: int, most_batches: int) -> tuple[int, bool]:
+async def _all_of(*ways: Coroutine[Any, Any, Done]) -> list[Done]:
+    """Side by side. When all have ended, the first that failed speaks for them."""
+    outcomes = await asyncio.gather(*ways, return_exceptions=True)
+    done: list[Done] = []
+    for outcome in outcomes:
+        if isinstance(outcome, BaseException):
+            raise outcome
+        done.append(outcome)
+    return done
+
+
+async def _lane(system: System, channel: str, limit: int, most_batches: int) -> tuple[int, bool]:
     """Batch after batch over one connection: how many messages, and whether there may be more that can
     leave."""
     done = 0
-    async with system.mail.batch() as connection:
+    async with carrier(system, channel) as connection:
         for _ in range(most_batches):
-            claims = await _claim(system, limit)
-            batch = Batch(system, connection, claims)
+            claims = await _claim(system, channel, limit)
+            batch = Batch(system, channel, connection, claims)
             await batch.work()
             done += batch.done
             if len(claims) < limit or batch.server_fails:
@@ -66,12 +82,14 @@ async def _lane(system: System, limit: int, most_batches: int) -> tuple[int, boo
     return done, True
 
 
-async def _claim(system: System, limit: int) -> list[Claim]:
+async def _claim(system: System, channel: str, limit: int) -> list[Claim]:
     now = system.clock.now()
     until = now + timedelta(seconds=LEASE_S)
-    rows = await system.database.run(lambda conn: store.claim_due(conn, now, until, limit))
+    rows = await system.database.run(lambda conn: delivery_store.claim_due(conn, now, until, limit, channel))
     return [
-        Claim(r["message_id"], r["tenant_id"], r["booking_id"], r["kind"], r["tries"], r["try_at"])
+        Claim(
+            r["message_id"], r["tenant_id"], r["booking_id"], r["kind"], r["tries"], r["try_at"], r["channel"]
+        )
         for r in rows
     ]
 
@@ -88,8 +106,9 @@ async def _wait_for_settings(system: System, problem: str) -> None:
 class Batch:
     """The messages of one claim, one after the other."""
 
-    def __init__(self, system: System, connection: SmtpBatch, claims: list[Claim]) -> None:
+    def __init__(self, system: System, channel: str, connection: Carrier, claims: list[Claim]) -> None:
         self._system = system
+        self._channel = channel
         self._connection = connection
         self._left = list(claims)
         self._sent_of: set[int] = set()  # tenants
@@ -110,7 +129,9 @@ class Batch:
                 await self._one(claim, facts.get(claim.message_id))
             if self._sent_of and not self._complaints:
                 now = self._system.clock.now()
-                await self._write(lambda conn: actions.configuration_works(conn, now, self._sent_of))
+                await self._write(
+                    lambda conn: actions.configuration_works(conn, now, self._sent_of, self._channel)
+                )
         finally:
             await self._give_back()
 
@@ -118,7 +139,7 @@ class Batch:
         return claim.leased_until - self._system.clock.now() >= timedelta(seconds=LEASE_NEEDED_S)
 
     async def _one(self, claim: Claim, row: store.Row | None) -> None:
-        why = rules.outdated(claim.kind, row["status"]) if row else ""
+        why = rules.outdated(claim.kind, row["status"], row["accepted_at"] is not None) if row else ""
         if why:
             now = self._system.clock.now()
             await self._write(lambda conn: actions.record_outdated(conn, now, claim, why))
@@ -130,32 +151,31 @@ class Batch:
 
     async def _deliver(self, claim: Claim, row: store.Row | None) -> None:
         try:
-            rendered = self._rendered(row)
+            handed = await self._connection.hand_over(claim, row)
+        except NotHandedOver as error:
+            await self._failed(claim, error.failure)
+            if error.of_the_server:
+                await self._fail_the_others(error.failure)
+        except LeaseLost:
+            log.warning("message_lease_lost", message_id=claim.message_id, tries=claim.tries)
+        except DatabaseUnavailable:
+            raise
         except Exception as problem:  # a template that does not fit must not hold up everybody else's mail
             log.exception("message_not_rendered", message_id=claim.message_id, kind=claim.kind)
             await self._failed(claim, Failure(Verdict.CONFIGURATION, "compose", type(problem).__name__))
-            return
-        try:
-            await self._connection.send(rendered.mail)
-        except MailError as error:
-            await self._failed(claim, actions.failure_of(error))
-            if error.stage in OF_THE_SERVER:
-                await self._fail_the_others(actions.failure_of(error))
-            return
-        now = self._system.clock.now()
-        await self._write(lambda conn: actions.record_sent(conn, now, claim, rendered))
-        self._sent_of.add(claim.tenant_id)
-        log.info("message_sent", message_id=claim.message_id, kind=claim.kind, tries=claim.tries)
+        else:
+            await self._sent(claim, handed)
 
-    def _rendered(self, row: store.Row | None) -> Rendered:
-        if row is None:
-            raise LookupError("the message has no booking")
-        settings = self._system.settings
-        return render(
-            row,
-            public_url=settings.public_url,
-            secret_key=settings.secret_key,
-            now=self._system.clock.now(),
+    async def _sent(self, claim: Claim, handed: Handed) -> None:
+        now = self._system.clock.now()
+        await self._write(lambda conn: actions.record_sent(conn, now, claim, handed))
+        self._sent_of.add(claim.tenant_id)
+        log.info(
+            "message_sent",
+            message_id=claim.message_id,
+            kind=claim.kind,
+            channel=claim.channel,
+            tries=claim.tries,
         )
 
     async def _failed(self, claim: Claim, failure: Failure) -> None:
@@ -166,6 +186,7 @@ class Batch:
             "message_not_sent",
             message_id=claim.message_id,
             kind=claim.kind,
+            channel=claim.channel,
             tries=claim.tries,
             verdict=str(failure.verdict),
             stage=failure.stage,
@@ -192,7 +213,7 @@ class Batch:
             return
         now = self._system.clock.now()
         try:
-            await self._system.database.run(lambda conn: store.give_back(conn, now, left))
+            await self._system.database.run(lambda conn: delivery_store.give_back(conn, now, left))
         except DatabaseUnavailable:
             log.warning("claims_not_given_back", messages=len(left))  # their leases will lapse
 

@@ -12,6 +12,15 @@ as arguments.
     5xx about us: greeting, log-in, sender, relaying;      CONFIGURATION  again, after 1 to 10 min, and a task
     no TLS, a setting is missing, no words can be found                   `mail_configuration`
 
+An SMS goes by HTTP to a provider that has no idempotency key (`sms_verdict`):
+
+    no connection                                          UNREACHABLE    again, as above
+    429, 5xx, its queue is full                            DEFERRED       again, as above
+    the number or the text is refused                      REFUSED        failed at once, task `undeliverable`
+    our account, our sender, a setting                     CONFIGURATION  again, and a task `sms_configuration`
+    no answer, or a process that died while sending        UNKNOWN        looked for at the provider's; not there: once more,
+                                                                          and after a second time failed, with a task
+
 A message is given up 24 h after its first UNREACHABLE or DEFERRED try, and 7 days after its first
 CONFIGURATION try: the person who has to mend that may be away for a long weekend.
 """
@@ -33,6 +42,7 @@ class Verdict(StrEnum):
     DEFERRED = "deferred"
     CONFIGURATION = "configuration"
     REFUSED = "refused"
+    UNKNOWN = "unknown"
 
 
 KINDS_TO_PROVIDERS = frozenset(
@@ -63,18 +73,55 @@ KINDS_TO_CUSTOMERS = frozenset(
 KINDS = KINDS_TO_CUSTOMERS | KINDS_TO_PROVIDERS
 OVER = frozenset({"cancelled", "declined", "expired"})
 SURE = frozenset({"confirmed", "in_progress", "completed", "no_show"})
+SAY_IT_STANDS = frozenset(
+    {
+        "booking_confirmed",
+        "booking_moved",
+        "booking_rescheduled",
+        "provider_booking_confirmed",
+        "provider_booking_rescheduled",
+    }
+)
+WAIT_FOR_AN_ANSWER = frozenset({"request_received", "request_to_answer", "request_reminder"})
 
 # First wait and longest wait in seconds; in between it doubles.
 WAITS_S = {
     Verdict.UNREACHABLE: (5, 300),
     Verdict.DEFERRED: (60, 1800),
     Verdict.CONFIGURATION: (60, 600),
+    Verdict.UNKNOWN: (60, 600),  # time for what was sent to appear in the provider's list
 }
 GIVE_UP_AFTER = {
     Verdict.UNREACHABLE: timedelta(hours=24),
     Verdict.DEFERRED: timedelta(hours=24),
     Verdict.CONFIGURATION: timedelta(days=7),
+    Verdict.UNKNOWN: timedelta(hours=24),
 }
+# How often an SMS may be sent without knowing what became of it.
+MOST_UNKNOWN = 2
+SMS_QUEUE_IS_FULL = 21611
+# www.twilio.com/docs/api/errors: log-in, account, sender, permission for a country, callback address.
+SMS_ABOUT_US = frozenset(
+    {
+        20003,
+        20005,
+        20403,
+        20404,
+        21212,
+        21408,
+        21603,
+        21606,
+        21607,
+        21608,
+        21609,
+        21659,
+        21660,
+        21661,
+        21701,
+        21703,
+        30002,
+    }
+)
 # Each wait is drawn from this part of itself upwards, so that what failed together does not come back
 # together.
 JITTER_FROM = 0.5
@@ -107,6 +154,50 @@ def verdict(stage: str, code: int | None, reply: str) -> Verdict:
     return Verdict.DEFERRED if _enhanced(reply) == ("2", "2") else Verdict.REFUSED
 
 
+def sms_verdict(stage: str, status: int | None, code: int | None, may_have_left: bool) -> Verdict:
+    """The same of an SMS: `status` is HTTP's, `code` Twilio's own, both None when there was none (senders/sms.py)."""
+    if stage in {"settings", "compose"}:
+        return Verdict.CONFIGURATION
+    if may_have_left:
+        return Verdict.UNKNOWN
+    if status is None:
+        return Verdict.UNREACHABLE
+    if status == 429 or status >= 500 or code == SMS_QUEUE_IS_FULL:
+        return Verdict.DEFERRED
+    if status in {401, 403, 404} or code in SMS_ABOUT_US:
+        return Verdict.CONFIGURATION
+    return Verdict.REFUSED
+
+
+class Told(StrEnum):
+    """What a delivery receipt says, in our words."""
+
+    SENT = "sent"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+# www.twilio.com/docs/messaging/guides/track-outbound-message-status
+RECEIPTS = {
+    **dict.fromkeys(("accepted", "scheduled", "queued", "sending", "sent"), Told.SENT),
+    **dict.fromkeys(("delivered", "read"), Told.DELIVERED),
+    **dict.fromkeys(("undelivered", "failed", "canceled"), Told.FAILED),
+}
+
+
+def after_receipt(status: str, told: Told, *, of_another: bool) -> Told | None:
+    """What a message of this status becomes when a receipt comes; None: nothing new. Receipts come late, twice and out of
+    order: what was told may only rise (sent, failed, delivered). `of_another`: the receipt names another SMS than the one that is
+    on record for the message (it was repeated); then only its arrival is news."""
+    if status == "delivered" or (of_another and told is not Told.DELIVERED):
+        return None
+    if told is Told.SENT:
+        return Told.SENT if status in {"queued", "sending"} else None
+    if told is Told.FAILED:
+        return None if status == "failed" else Told.FAILED
+    return Told.DELIVERED
+
+
 def next_try(now: datetime, failed_as: Verdict, tries: int, chance: float) -> datetime:
     """When a message that was tried `tries` times (≥ 1) is tried again. `chance` in [0, 1) is the jitter. Not
     for REFUSED."""
@@ -127,12 +218,15 @@ def chance_of(message_id: str, tries: int) -> float:
     return int.from_bytes(digest[:6], "big") / 2**48
 
 
-def outdated(kind: str, booking_status: str) -> str:
-    """Why a message that waited must not be said any more; empty when it still holds."""
-    if kind in {"booking_confirmed", "booking_moved"} and booking_status in OVER:
+def outdated(kind: str, booking_status: str, answered: bool = False) -> str:
+    """Why a message that waited must not be said any more; empty when it still holds. `answered`: the provider has accepted,
+    and the money is about to be taken."""
+    if kind in SAY_IT_STANDS and booking_status in OVER:
         return f"the booking is {booking_status} by now"
     if kind == "payment_failed" and booking_status in SURE:
         return "it was paid meanwhile"
+    if kind in WAIT_FOR_AN_ANSWER and (answered or booking_status in OVER | SURE):
+        return "the request was answered meanwhile"
     return ""
 
 

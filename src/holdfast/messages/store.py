@@ -1,4 +1,4 @@
-"""All SQL of the outbox. One function, one statement."""
+"""What is written into the outbox and read of it. One function, one statement. How it leaves: delivery_store.py."""
 
 from __future__ import annotations
 
@@ -131,30 +131,22 @@ async def _enqueue(
     return str(row["message_id"]) if row else None
 
 
-async def claim_due(
-    conn: Connection, now: datetime, leased_until: datetime, limit: int
-) -> list[dict[str, Any]]:
-    """Takes up to `limit` due e-mails, longest waiting first: they are `sending` until `leased_until`, then
-    due again (their process has died or lost the database). Locks their rows, passing over those that another
-    worker holds. What was lost in that way is entered among the tries: the mail may have left."""
-    found = await conn.execute(
-        """WITH due AS (
-               SELECT message_id, status, tries, try_at FROM messages
-                WHERE status IN ('queued', 'sending') AND channel = 'email' AND try_at <= %(now)s
-             ORDER BY try_at, message_id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
-           ), lapsed AS (
-               INSERT INTO message_tries (message_id, try_no, tried_at, outcome, detail)
-               SELECT message_id, tries, try_at, 'unreachable',
-                      'The process stopped before it wrote down the outcome.'
-                 FROM due WHERE status = 'sending'
-               ON CONFLICT DO NOTHING
-           )
-           UPDATE messages m SET status = 'sending', tries = m.tries + 1, try_at = %(until)s
-             FROM due WHERE m.message_id = due.message_id
-        RETURNING m.message_id, m.tenant_id, m.booking_id, m.kind, m.tries, m.try_at""",
-        {"now": now, "until": leased_until, "limit": limit},
+async def enqueue_again(
+    conn: Connection, ids: Ids, now: datetime, *, old: Row, recipient: str, cause: str, unique_key: str
+) -> str | None:
+    """The same message as `old` (a row of `locked`) as a new one, by its channel. Its id, or None: there is one of this key."""
+    return await _enqueue(
+        conn,
+        ids,
+        now,
+        booking=old,
+        kind=old["kind"],
+        cause=cause,
+        params=old["params"],
+        unique_key=unique_key,
+        channel=old["channel"],
+        recipient=recipient,
     )
-    return await found.fetchall()
 
 
 async def facts_of(conn: Connection, message_ids: list[str]) -> dict[str, dict[str, Any]]:
@@ -162,8 +154,11 @@ async def facts_of(conn: Connection, message_ids: list[str]) -> dict[str, dict[s
     missing."""
     found = await conn.execute(
         """SELECT m.message_id, m.kind, m.channel, m.recipient, m.params, m.body_text,
+                  m.created_at AS written_at,
+                  (SELECT count(*) FROM message_tries y WHERE y.message_id = m.message_id
+                      AND y.outcome = 'unknown') AS unknown_tries,
                   b.booking_id, b.reference, b.status, b.contact_name, b.seats, b.expires_at, b.created_at,
-                  o.order_id, o.amount, o.currency, o.refund_tiers, o.details, o.respond_by,
+                  o.order_id, o.amount, o.currency, o.refund_tiers, o.details, o.respond_by, o.accepted_at,
                   f.title, f.venue, f.kind AS offering_kind,
                   coalesce(o.starts_at, f.starts_at) AS starts_at, coalesce(o.ends_at, f.ends_at) AS ends_at,
                   coalesce(v.time_zone, f.time_zone) AS time_zone, f.version + o.times_rescheduled AS version,
@@ -198,89 +193,6 @@ async def facts_of(conn: Connection, message_ids: list[str]) -> dict[str, dict[s
         (message_ids,),
     )
     return {row["message_id"]: row for row in await found.fetchall()}
-
-
-async def mark_sent(
-    conn: Connection, now: datetime, message_id: str, subject: str, body_text: str, body_html: str
-) -> None:
-    """The server has it, whoever holds the claim by now; a receipt that came sooner stays."""
-    await conn.execute(
-        """UPDATE messages SET status = 'sent', sent_at = %s, try_at = NULL, error = NULL, subject = %s,
-                  body_text = %s, body_html = %s
-            WHERE message_id = %s AND status <> 'delivered'""",
-        (now, subject, body_text, body_html, message_id),
-    )
-
-
-async def mark_waiting(conn: Connection, message_id: str, tries: int, try_at: datetime, error: str) -> bool:
-    """Due again at `try_at`. False: the lease lapsed and another worker has it (or has sent it); nothing is
-    changed."""
-    done = await conn.execute(
-        """UPDATE messages SET status = 'queued', try_at = %s, error = %s
-            WHERE message_id = %s AND status = 'sending' AND tries = %s""",
-        (try_at, error, message_id, tries),
-    )
-    return done.rowcount == 1
-
-
-async def mark_over(conn: Connection, message_id: str, tries: int, status: str, error: str) -> bool:
-    """`failed` or `suppressed`. False: the lease lapsed and another worker has it; nothing is changed."""
-    done = await conn.execute(
-        """UPDATE messages SET status = %s, try_at = NULL, error = %s
-            WHERE message_id = %s AND status = 'sending' AND tries = %s""",
-        (status, error, message_id, tries),
-    )
-    return done.rowcount == 1
-
-
-async def give_back(conn: Connection, now: datetime, claims: list[tuple[str, int]]) -> None:
-    """Undoes the claim of (message_id, tries) that were not begun: due at once, and the try does not
-    count."""
-    await conn.execute(
-        """UPDATE messages m SET status = 'queued', tries = m.tries - 1, try_at = %s
-             FROM unnest(%s::text[], %s::integer[]) AS c (message_id, tries)
-            WHERE m.message_id = c.message_id AND m.status = 'sending' AND m.tries = c.tries""",
-        (now, [message_id for message_id, _ in claims], [tries for _, tries in claims]),
-    )
-
-
-async def insert_try(
-    conn: Connection, now: datetime, message_id: str, try_no: int, outcome: str, detail: str
-) -> None:
-    await conn.execute(
-        """INSERT INTO message_tries (message_id, try_no, tried_at, outcome, detail)
-           VALUES (%s, %s, %s, %s, %s)
-           ON CONFLICT (message_id, try_no)
-           DO UPDATE SET outcome = excluded.outcome, detail = excluded.detail""",
-        (message_id, try_no, now, outcome, detail),
-    )
-
-
-async def first_failed_at(conn: Connection, message_id: str, outcomes: list[str]) -> datetime | None:
-    """When it first failed in one of these ways."""
-    row = await (
-        await conn.execute(
-            "SELECT min(tried_at) AS at FROM message_tries WHERE message_id = %s AND outcome = ANY(%s)",
-            (message_id, outcomes),
-        )
-    ).fetchone()
-    return row["at"] if row else None
-
-
-async def note_waiting_for_settings(conn: Connection, now: datetime, error: str) -> int:
-    """Writes on every due e-mail why it does not leave; says how many are waiting for it."""
-    row = await (
-        await conn.execute(
-            """WITH due AS (SELECT message_id, error FROM messages
-                             WHERE status IN ('queued', 'sending') AND channel = 'email'
-                               AND try_at <= %(now)s),
-                    said AS (UPDATE messages m SET error = %(error)s FROM due
-                              WHERE m.message_id = due.message_id AND due.error IS DISTINCT FROM %(error)s)
-               SELECT count(*) AS waiting FROM due""",
-            {"now": now, "error": error},
-        )
-    ).fetchone()
-    return int(row["waiting"]) if row else 0
 
 
 async def insert_timeline(
@@ -321,7 +233,11 @@ async def locked(conn: Connection, tenant_id: int, message_id: str) -> dict[str,
     """A message of the tenant with its order's id, its row locked until the transaction ends."""
     return await (
         await conn.execute(
-            """SELECT m.*, b.order_id, b.contact_email FROM messages m LEFT JOIN bookings b USING (booking_id)
+            """SELECT m.*, b.order_id, b.contact_email, b.contact_phone,
+                      p.email AS provider_email, p.phone AS provider_phone
+                 FROM messages m LEFT JOIN bookings b USING (booking_id)
+                 LEFT JOIN services s ON s.offering_id = b.offering_id
+                 LEFT JOIN providers p ON p.provider_id = s.provider_id
                 WHERE m.tenant_id = %s AND m.message_id = %s FOR UPDATE OF m""",
             (tenant_id, message_id),
         )

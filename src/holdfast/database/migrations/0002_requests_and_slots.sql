@@ -96,6 +96,11 @@ CREATE INDEX orders_by_offering ON orders (offering_id);
 ALTER TABLE order_lines DROP CONSTRAINT order_lines_kind_check;
 ALTER TABLE order_lines ADD CONSTRAINT order_lines_kind_check CHECK (kind IN ('unit', 'menu', 'service', 'adjustment'));
 
+-- unknown: it may have been sent or not, and the SMS provider has no key by which to repeat it safely.
+ALTER TABLE message_tries DROP CONSTRAINT message_tries_outcome_check;
+ALTER TABLE message_tries ADD CONSTRAINT message_tries_outcome_check
+    CHECK (outcome IN ('sent', 'deferred', 'refused', 'unreachable', 'configuration', 'unknown'));
+
 CREATE INDEX bookings_requested ON bookings (tenant_id, offering_id) WHERE status = 'requested';
 
 ALTER TABLE attempts ADD COLUMN capture_before timestamptz;

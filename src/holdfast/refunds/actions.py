@@ -41,9 +41,18 @@ NOT_BESIDE_DISPUTE = "A refund was not made ({failure}): the bank decides about 
 Row = dict[str, Any]
 
 
-async def refund_by_staff(system: System, booking_id: str, amount: int | None, actor: str) -> Row:
+async def refund_by_staff(
+    system: System,
+    booking_id: str,
+    amount: int | None,
+    actor: str,
+    *,
+    refund_id: str | None = None,
+    because: str = "",
+) -> Row:
     """Owes a refund of `amount` minor units (None: all that is left) of the order's payment; the worker asks Stripe for it.
-    Raises RefundRefused above what is left, or while the payment is disputed. Locks the order."""
+    With a `refund_id` that was chosen before (by a form, an Idempotency-Key), once: sent again, it is the same refund. Raises
+    RefundRefused above what is left, or while the payment is disputed. Locks the order."""
     if amount is not None and amount <= 0:
         raise ValidationFailed("The amount must be above zero.")
 
@@ -52,14 +61,35 @@ async def refund_by_staff(system: System, booking_id: str, amount: int | None, a
         order = await payments.lock_order(conn, booking["order_id"]) if booking else None
         if order is None:
             raise NotFound("There is no such booking.")
-        return await _owe(system, conn, order, amount, actor)
+        chosen = refund_id or system.ids.new("ref")
+        return await _before(conn, order, chosen, amount) or await _owe(
+            system, conn, order, amount, actor, chosen, because
+        )
 
     refund = await system.database.run(work)
     system.signals.tell("work:refunds", f"booking:{booking_id}")
     return refund
 
 
-async def _owe(system: System, conn: Connection, order: Row, amount: int | None, actor: str) -> Row:
+async def _before(conn: Connection, order: Row, refund_id: str, amount: int | None) -> Row | None:
+    """The refund of that id, when an earlier request has made it."""
+    found = await store.refund(conn, refund_id)
+    if found is None:
+        return None
+    if found["order_id"] != order["order_id"] or amount not in {None, found["amount"]}:
+        raise Conflict("This form was used before, for another refund. Open the booking again.")
+    return found
+
+
+async def _owe(
+    system: System,
+    conn: Connection,
+    order: Row,
+    amount: int | None,
+    actor: str,
+    refund_id: str,
+    because: str,
+) -> Row:
     now = system.clock.now()
     payment = next(
         (p for p in await payments.payments_of_order(conn, order["order_id"]) if p["purpose"] == "order"),
@@ -67,10 +97,7 @@ async def _owe(system: System, conn: Connection, order: Row, amount: int | None,
     )
     if payment is None:
         raise Conflict("Nothing was paid for this booking.")
-    if await store.open_disputes(conn, payment["payment_id"]):
-        raise RefundRefused(
-            "The payment is disputed: Stripe has taken the money already, and a refund would lose it twice."
-        )
+    await refuse_beside_dispute(conn, payment["payment_id"])
     left = await store.left_of(conn, payment["payment_id"])
     wanted = left if amount is None else amount
     if wanted > left or wanted == 0:
@@ -81,9 +108,18 @@ async def _owe(system: System, conn: Connection, order: Row, amount: int | None,
         raise ValidationFailed(
             f"A refund in {payment['currency']} is a multiple of {step(payment['currency'])}."
         )
-    row = await store.owe(conn, system.ids.new("ref"), payment["payment_id"], wanted, "staff", actor, now)
-    await _tell(conn, now, row, "refund_owed", actor, amount=wanted, currency=payment["currency"])
+    row = await store.owe(conn, refund_id, payment["payment_id"], wanted, "staff", actor, now)
+    why = {"because": because} if because else {}
+    await _tell(conn, now, row, "refund_owed", actor, amount=wanted, currency=payment["currency"], **why)
     return row
+
+
+async def refuse_beside_dispute(conn: Connection, payment_id: str) -> None:
+    """Raises RefundRefused while a bank decides about the money, and when it has kept it (F49)."""
+    if await store.open_disputes(conn, payment_id):
+        raise RefundRefused(
+            "The payment is disputed: Stripe has taken the money already, and a refund would lose it twice."
+        )
 
 
 async def ask_for(system: System, refund: Row) -> str:
@@ -105,7 +141,7 @@ async def ask_for(system: System, refund: Row) -> str:
         return await _put_off(system, refund, unknown)
     except StripeRefused as refused:
         return await _refused(system, refund, refused)
-    await system.database.run(lambda conn: _record(system, conn, refund["refund_id"], answer))
+    await system.database.run(lambda conn: record(system, conn, refund["refund_id"], answer))
     return str(answer.get("status"))
 
 
@@ -127,7 +163,7 @@ async def _failed_at_stripe(system: System, refund: Row, failed: StripeFailed) -
     except StripeUnavailable:
         return await _put_off(system, refund, failed)
     if made is not None:
-        await system.database.run(lambda conn: _record(system, conn, refund["refund_id"], made))
+        await system.database.run(lambda conn: record(system, conn, refund["refund_id"], made))
         return str(made.get("status"))
     async with system.database.transaction() as conn:
         await store.raise_key_version(conn, refund["refund_id"], refund["key_version"])
@@ -160,7 +196,7 @@ async def _refused(system: System, refund: Row, refused: StripeRefused) -> str:
     except (StripeUnavailable, NotFound, SettingsWrong) as unknown:
         return await _put_off(system, refund, unknown)
     if made is not None:
-        await system.database.run(lambda conn: _record(system, conn, refund["refund_id"], made))
+        await system.database.run(lambda conn: record(system, conn, refund["refund_id"], made))
         return str(made.get("status"))
     disputed = refused.extra.get("stripe_code") == "charge_disputed"
     sentence = NOT_BESIDE_DISPUTE if disputed else IN_ANOTHER_WAY
@@ -171,7 +207,7 @@ async def _give_up(system: System, refund: Row, why: str, sentence: str) -> str:
     """No machine makes this refund. Locks the order; what has become of the refund meanwhile stays."""
 
     async def work(conn: Connection) -> str:
-        row = await _locked(conn, refund["refund_id"])
+        row = await locked(conn, refund["refund_id"])
         if row["status"] in {"owed", "asked"}:
             await _failed(system, conn, row, None, why, sentence)
             return "failed"
@@ -180,7 +216,7 @@ async def _give_up(system: System, refund: Row, why: str, sentence: str) -> str:
     return await system.database.run(work)
 
 
-async def _locked(conn: Connection, refund_id: str) -> Row:
+async def locked(conn: Connection, refund_id: str) -> Row:
     """The refund as it is now, its order locked."""
     order_id = await payments.order_of_refund(conn, refund_id)
     order = await payments.lock_order(conn, order_id) if order_id else None
@@ -190,9 +226,10 @@ async def _locked(conn: Connection, refund_id: str) -> Row:
     return next(one for one in rows if one["refund_id"] == refund_id)
 
 
-async def _record(system: System, conn: Connection, refund_id: str, answer: Row) -> None:
+async def record(system: System, conn: Connection, refund_id: str, answer: Row) -> None:
+    """What Stripe says of one of ours. Locks its order."""
     now = system.clock.now()
-    row = await _locked(conn, refund_id)
+    row = await locked(conn, refund_id)
     await _move(
         system,
         conn,
@@ -251,6 +288,7 @@ async def _take_over(
         "status": status,
         "stripe_refund_id": stripe_id,
         "failure": only(facts, "failure_reason"),
+        "try_at": rules.next_look(now, now) if status == "pending" else None,
         "created_at": from_unix(created) if created else now,
         "settled_at": now if status in {"succeeded", "failed"} else None,
     }
@@ -300,7 +338,9 @@ async def _move(
     if status == "failed":
         await _failed(system, conn, row, stripe_id, failure or NO_REASON)
         return True
-    await store.mark(conn, row["refund_id"], status, stripe_id, None, now if status == "succeeded" else None)
+    settled = now if status == "succeeded" else None
+    look_at = rules.next_look(now, now) if status == "pending" else None
+    await store.mark(conn, row["refund_id"], status, stripe_id, None, settled, look_at)
     await _tell(conn, now, row, f"refund_{status}", amount=row["amount"], currency=row["currency"])
     return True
 

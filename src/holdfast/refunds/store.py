@@ -51,10 +51,10 @@ async def insert_outside_refund(conn: Connection, row: Row) -> None:
     await conn.execute(
         """INSERT INTO refunds (refund_id, payment_id, order_id, tenant_id, amount, currency, reason, status,
             stripe_refund_id,
-                                failure, actor, created_at, settled_at)
+                                failure, actor, try_at, created_at, settled_at)
            VALUES (%(refund_id)s, %(payment_id)s, %(order_id)s, %(tenant_id)s, %(amount)s, %(currency)s, 'outside',
                %(status)s,
-                   %(stripe_refund_id)s, %(failure)s, 'stripe', %(created_at)s, %(settled_at)s)
+                   %(stripe_refund_id)s, %(failure)s, 'stripe', %(try_at)s, %(created_at)s, %(settled_at)s)
            ON CONFLICT (stripe_refund_id) DO NOTHING""",
         row,
     )
@@ -103,11 +103,13 @@ async def mark(
     stripe_refund_id: str | None,
     failure: str | None,
     settled_at: datetime | None,
+    look_at: datetime | None = None,
 ) -> None:
+    """`look_at`: of one that is pending, when Stripe is asked what became of it."""
     await conn.execute(
         """UPDATE refunds
               SET status = %(status)s, stripe_refund_id = coalesce(stripe_refund_id, %(stripe_id)s), failure = %(failure)s,
-                  try_at = NULL, settled_at = %(settled_at)s
+                  try_at = %(look_at)s, settled_at = %(settled_at)s
             WHERE refund_id = %(id)s""",
         {
             "id": refund_id,
@@ -115,8 +117,58 @@ async def mark(
             "stripe_id": stripe_refund_id,
             "failure": failure,
             "settled_at": settled_at,
+            "look_at": look_at,
         },
     )
+
+
+async def claim_pending(conn: Connection, now: datetime, lease: timedelta, limit: int) -> list[Row]:
+    """Pending refunds to look at now, each given to one worker until the lease is over. One without a time is from before
+    there were times, and due."""
+    return await _all(
+        conn,
+        """UPDATE refunds SET try_at = %(until)s
+            WHERE refund_id IN (SELECT refund_id FROM refunds
+                                 WHERE status = 'pending' AND stripe_refund_id IS NOT NULL
+                                   AND (try_at <= %(now)s OR try_at IS NULL)
+                              ORDER BY try_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
+        RETURNING *""",
+        {"now": now, "until": now + lease, "limit": limit},
+    )
+
+
+async def look_later(conn: Connection, refund_id: str, at: datetime) -> None:
+    await conn.execute(
+        "UPDATE refunds SET try_at = %(at)s WHERE refund_id = %(id)s AND status = 'pending'",
+        {"id": refund_id, "at": at},
+    )
+
+
+async def insert_paid_otherwise(
+    conn: Connection, refund_id: str, failed: Row, actor: str, now: datetime
+) -> None:
+    """What a person gave back without Stripe, in the place of one that failed."""
+    await conn.execute(
+        """INSERT INTO refunds (refund_id, payment_id, order_id, tenant_id, amount, currency, reason, status, actor, created_at,
+                                settled_at)
+           VALUES (%(refund_id)s, %(payment_id)s, %(order_id)s, %(tenant_id)s, %(amount)s, %(currency)s, 'otherwise', 'succeeded',
+                   %(actor)s, %(now)s, %(now)s)""",
+        {**failed, "refund_id": refund_id, "actor": actor, "now": now},
+    )
+
+
+async def refund(conn: Connection, refund_id: str) -> Row | None:
+    """With its booking and whether its task is still open."""
+    rows = await _all(
+        conn,
+        """SELECT r.*, b.booking_id, b.reference, b.contact_name, p.card_brand, p.card_last4,
+                  EXISTS (SELECT FROM tasks t WHERE t.kind = 'refund_failed' AND t.subject = r.refund_id AND t.done_at IS NULL)
+                      AS to_be_seen_to
+             FROM refunds r JOIN payments p USING (payment_id) JOIN bookings b ON b.order_id = r.order_id
+            WHERE r.refund_id = %(id)s""",
+        {"id": refund_id},
+    )
+    return rows[0] if rows else None
 
 
 async def overtake(conn: Connection, refund_id: str, now: datetime) -> bool:

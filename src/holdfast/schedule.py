@@ -11,7 +11,7 @@ from holdfast.lookup.jobs import answer_due
 from holdfast.messages.jobs import send_due
 from holdfast.payments.captures import carry_out_due
 from holdfast.payments.jobs import ask_about_due, let_due_lapse
-from holdfast.refunds.jobs import ask_for_due
+from holdfast.refunds.jobs import ask_for_due, look_at_pending
 from holdfast.requests.expiry import decline_overdue, remind_providers
 from holdfast.system import System
 from holdfast.web.idempotency import forget_old_answers
@@ -36,6 +36,7 @@ JOBS = (
     Job("decline requests without an answer", 5, None, 50, decline_overdue),
     Job("remind providers of requests", 30, None, 50, remind_providers),
     Job("ask for refunds", 10, "work:refunds", 20, ask_for_due),
+    Job("look at pending refunds", 60, None, 20, look_at_pending),
     Job("answer guests who miss their booking", 10, "work:lookups", 10, answer_due),
     Job("send messages", 5, "work:messages", 20, send_due),
     Job("check the laws", 60, None, 1_000_000, keep_laws),

@@ -1,4 +1,4 @@
-"""Bookings over HTTP: placing, looking, cancelling; the staff's view, refunds and the kitchen's list."""
+"""Bookings over HTTP: placing, looking, cancelling; the staff's view and the kitchen's list."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ from holdfast.catalog.owners import EventOwners
 from holdfast.catalog.views import NO_EVENT
 from holdfast.customers.rules import normalised_email, normalised_phone
 from holdfast.database.connection import Connection
-from holdfast.errors import Conflict, NotFound, Unauthorized
+from holdfast.errors import NotFound, Unauthorized
 from holdfast.ids import booking_token
 from holdfast.payments.settle import settle_booking
-from holdfast.refunds.actions import refund_by_staff
 from holdfast.system import System
 from holdfast.web.answers import json_response, problems
 from holdfast.web.dependencies import ApiKey, TheSystem, caller_key, require_key
@@ -176,32 +175,6 @@ async def get_staff_booking(which: str, system: TheSystem, key: BookingsKey) -> 
         lambda conn: views.staff_view(conn, key.tenant_id, booking["booking_id"])
     )
     return json_response(view)
-
-
-@router.post(
-    "/api/admin/bookings/{which}/refund",
-    status_code=201,
-    response_model=s.Refunding,
-    responses=problems(401, 403, 404, 409, 422),
-    summary="Give back all that is left, or an amount of it",
-)
-async def refund_booking(
-    which: str, request: Request, system: TheSystem, key: AdminKey, wanted: s.RefundBooking | None = None
-) -> Response:
-    booking = await _staffs_booking(system, key, which)
-    amount = wanted.amount if wanted else None
-
-    async def work(_subject: str, continued: bool) -> Answer:
-        if continued:  # the first request was cut off: a second partial refund would look just like the first
-            raise Conflict(
-                "The first request was cut off. Look at the booking's refunds; then use a new Idempotency-Key."
-            )
-        refund = await refund_by_staff(system, booking["booking_id"], amount, key.actor)
-        return Answer(
-            201, {name: refund[name] for name in ("refund_id", "order_id", "amount", "currency", "reason")}
-        )
-
-    return await resumable(system, request, key.key_id, "ref", work, None)
 
 
 @router.get(

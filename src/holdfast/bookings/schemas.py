@@ -78,13 +78,6 @@ class CancelBooking(RequestBody):
     token: Token | None = None
 
 
-class RefundBooking(RequestBody):
-    amount: Annotated[
-        Annotated[int, Field(strict=True, ge=1)] | None,
-        Field(description="In minor units; left out: all that is left"),
-    ] = None
-
-
 class BookingPlaced(BaseModel):
     order_id: str
     booking_id: str
@@ -143,16 +136,6 @@ class Kitchen(BaseModel):
 
 class StaffBookings(BaseModel):
     bookings: list[dict[str, Any]]
-
-
-class Refunding(BaseModel):
-    """A refund that is under way; what became of it is among the booking's refunds."""
-
-    refund_id: str
-    order_id: str
-    amount: int = Field(description="In minor units")
-    currency: str
-    reason: str
 
 
 class Correction(BaseModel):

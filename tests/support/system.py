@@ -258,6 +258,11 @@ def stage_settings(database_url: str, sandbox: Sandbox) -> Settings:
         stripe_api_base=sandbox.url,
         smtp_url=f"smtp://127.0.0.1:{sandbox.smtp_port}",
         mail_from="box-office@example.com",
+        # The sandbox's own account (sandbox/options.py).
+        twilio_account_sid="ACsandbox",
+        twilio_auth_token="sandbox",
+        twilio_from="+447700900000",
+        twilio_api_base=sandbox.url,
     )
 
 

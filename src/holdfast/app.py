@@ -48,8 +48,6 @@ from holdfast.refunds import staff_pages as refunds_staff_pages
 from holdfast.requests import answer_pages, cron, diary_pages, provider_pages
 from holdfast.requests import api as requests_api
 from holdfast.requests import guest_pages as requests_guest_pages
-from holdfast.refunds import api as refunds_api
-from holdfast.refunds import staff_pages as refunds_staff_pages
 from holdfast.settings import Settings, load_settings
 from holdfast.system import System, open_system
 from holdfast.tasks import api as tasks_api
@@ -85,7 +83,6 @@ ROUTERS: tuple[APIRouter, ...] = (
     tenants_api.router,
     tasks_api.router,
     refunds_api.router,
-    refunds_api.router,
     disputes_api.router,
     laws_api.router,
     health.router,
@@ -109,7 +106,6 @@ ROUTERS: tuple[APIRouter, ...] = (
     inbox_staff_pages.router,
     laws_staff_pages.router,
     tasks_staff_pages.router,
-    refunds_staff_pages.router,
     refunds_staff_pages.router,
     disputes_staff_pages.router,
 )

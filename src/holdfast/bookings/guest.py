@@ -165,13 +165,19 @@ def _receipt(view: Mapping[str, Any], event: Mapping[str, Any], locale: str) -> 
     ]
     back = [
         {
-            "label": f"Refund, {words.REFUND_STATES[refund['status']][0]}",
+            "label": f"Refund, {_refund_state(refund)}",
             "detail": "",
             "amount": -refund["amount"],
         }
         for refund in view.get("refunds", [])
     ]
     return paid + back
+
+
+def _refund_state(refund: Mapping[str, Any]) -> str:
+    if refund["reason"] == "otherwise":
+        return "paid back in another way"
+    return words.REFUND_STATES[refund["status"]][0]
 
 
 def _card(payment: Mapping[str, Any]) -> str:

@@ -28,6 +28,8 @@ from holdfast.web.staff_session import signed_in
 PAGE = 50
 LONGEST_QUERY = 200
 LARGEST_ID = 2**63 - 1
+LONGEST_REASON = 200
+REFUND_ID = r"^(ref_[0-9a-z]{26})?$"
 SAID = {
     "settled": "Stripe was asked. What it says is below.",
     "unknown": "Stripe does not answer just now. Nothing was changed; the worker goes on asking.",
@@ -104,15 +106,28 @@ async def cancel(request: Request, system: TheSystem, which: str) -> Response:
 
 @router.post("/bookings/{which}/refund")
 async def refund(
-    request: Request, system: TheSystem, which: str, amount: Annotated[str, Form(max_length=20)] = ""
+    request: Request,
+    system: TheSystem,
+    which: str,
+    amount: Annotated[str, Form(max_length=20)] = "",
+    reason: Annotated[str, Form(max_length=LONGEST_REASON)] = "",
+    refund_id: Annotated[str, Form(pattern=REFUND_ID)] = "",
 ) -> Response:
-    """In major units as people write them; empty: all that is left."""
+    """In major units as people write them; empty: all that is left. The form brings the id of its refund: pressed twice, it is
+    one refund."""
     staff = await signed_in(request, "admin")
     row = await _row(system, staff, which)
     view = await system.database.read(lambda conn: views.staff_view(conn, staff.tenant_id, row["booking_id"]))
     assert view is not None  # _row found it
     try:
-        await refund_by_staff(system, row["booking_id"], _amount(amount, view["currency"]), staff.actor)
+        await refund_by_staff(
+            system,
+            row["booking_id"],
+            _amount(amount, view["currency"]),
+            staff.actor,
+            refund_id=refund_id or None,
+            because=" ".join(reason.split()),
+        )
     except HoldfastError as refused:
         return await _shown(request, system, staff, which, refused.detail, refused.status)
     return _back(row, "refunded")
@@ -201,6 +216,7 @@ async def _shown(
         state=words.STATES[view["status"]],
         money=_money(view, tenant["locale"]),
         left=_left(view),
+        form_id=system.ids.new("ref"),
         offered=offered,
         story=words.staffs_story(view["timeline"], view["currency"], tenant["locale"]),
         message_names=words.MESSAGES,

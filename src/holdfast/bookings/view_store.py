@@ -192,7 +192,9 @@ async def search(
                       AS amount_paid,
                   coalesce((SELECT sum(r.amount)
                       FROM refunds r WHERE r.order_id = o.order_id AND r.status <> 'failed'), 0)::bigint
-                      AS amount_refunded
+                      AS amount_refunded,
+                  EXISTS (SELECT FROM disputes d WHERE d.order_id = o.order_id
+                             AND d.status NOT IN ('won', 'warning_closed', 'prevented')) AS disputed
              FROM bookings b JOIN orders o USING (order_id) JOIN offerings f ON f.offering_id = b.offering_id
             WHERE b.tenant_id = %(tenant)s AND (%(status)s::text IS NULL OR b.status = %(status)s)
               AND (%(before_at)s::timestamptz IS NULL OR (b.created_at, b.booking_id) < (%(before_at)s, %(before_id)s))

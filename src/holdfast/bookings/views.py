@@ -7,6 +7,7 @@ from typing import Any
 
 from holdfast.bookings import view_store
 from holdfast.database.connection import Connection
+from holdfast.disputes.rules import MONEY_IS_OURS
 from holdfast.errors import NotFound
 from holdfast.messages.rules import KINDS_TO_PROVIDERS
 
@@ -34,11 +35,13 @@ async def guest_view(conn: Connection, booking_id: str) -> Row:
 
 
 async def staff_view(conn: Connection, tenant_id: int, booking_id: str) -> Row | None:
-    """All of it: money row by row, attempts, disputes, timeline, messages, tasks, metadata. None for another tenant's."""
+    """All of it: money row by row, attempts, disputes, timeline, messages, tasks, metadata; `disputed` while a bank has the
+    money or has kept it. None for another tenant's."""
     row = await view_store.head(conn, booking_id)
     if row is None or row["tenant_id"] != tenant_id:
         return None
     row, parts = await _parts(conn, booking_id)
+    disputes = await view_store.disputes(conn, row["order_id"])
     return {
         **_common(row, parts),
         "customer_id": row["customer_id"],
@@ -49,7 +52,8 @@ async def staff_view(conn: Connection, tenant_id: int, booking_id: str) -> Row |
         "attempts": await view_store.attempts(conn, row["order_id"]),
         "payments": parts["payments"],
         "refunds": parts["refunds"],
-        "disputes": await view_store.disputes(conn, row["order_id"]),
+        "disputed": any(one["status"] not in MONEY_IS_OURS for one in disputes),
+        "disputes": disputes,
         "messages": parts["messages"],
         "timeline": parts["timeline"],
         "tasks": await view_store.tasks(conn, row["order_id"]),

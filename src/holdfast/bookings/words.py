@@ -90,6 +90,7 @@ TIMELINE: Mapping[str, tuple[str, str, bool]] = {
     "refund_pending": ("Refund on its way", "wait", True),
     "refund_succeeded": ("Refund sent to your card", "good", True),
     "refund_failed": ("A refund did not arrive; a person sees to it", "warn", True),
+    "refund_paid_otherwise": ("Your money was paid back in another way", "good", True),
     "refunded_outside": ("Refunded by our staff", "good", True),
     "disputed": ("The bank asks about this payment", "warn", False),
     "rebuilt": ("Brought back from what the bank knows", "good", True),

@@ -16,6 +16,9 @@ from holdfast.tasks.actions import close_task_about
 Decision = Literal["accept", "refund"]
 Row = dict[str, Any]
 
+# As in bookings/cancelling.py: beside a dispute the money would be lost twice (F49).
+DISPUTED = "The payment is disputed, so the bank decides about the money and nothing goes back from here."
+
 
 async def resolve_stuck(system: System, booking_id: str, decision: Decision, actor: str) -> str:
     """Says the status afterwards: confirmed or cancelled. `accept` makes the sum paid the sum agreed, by a line that says so, and
@@ -82,11 +85,12 @@ async def _give_back(system: System, conn: Connection, order: Row, payment: Row 
     await bookings.release_claims(conn, order["booking_id"], now)
     await bookings.mark_ended(conn, order["booking_id"], now)
     await bookings.move_order(conn, order["order_id"], "cancelled")
-    amount = await _owe_all(system, conn, payment, actor)
+    disputed = payment is not None and bool(await refunds.open_disputes(conn, payment["payment_id"]))
+    amount = 0 if disputed else await _owe_all(system, conn, payment, actor)
     params = {
         "refund_amount": amount,
         "currency": order["currency"],
-        "why": "We could not make this booking work.",
+        "why": DISPUTED if disputed else "We could not make this booking work.",
     }
     await messages.enqueue(
         conn, system.ids, now, booking=order, kind="booking_cancelled", cause=actor, params=params

@@ -47,6 +47,7 @@ NAMES = {
     "provider_booking_confirmed": "confirmation",
     "provider_booking_cancelled": "cancellation",
     "provider_booking_rescheduled": "news of the new time",
+    "provider_sign_in": "link to sign in",
     "provider_authorisation_lost": "news that the request could not be completed",
 }
 # How the timeline calls what became of a message: to the customer, and to the provider (which is no customer's to read).

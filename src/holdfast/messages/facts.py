@@ -49,13 +49,27 @@ def facts_for_words(row: dict[str, Any], params: dict[str, Any], link: str, now:
     return {**_of_any_booking(row, params, link, now, locale), **_of_requests(row, params, locale)}
 
 
+def facts_of_sign_in(row: dict[str, Any]) -> dict[str, Any]:
+    """What the layout names, where the message is about no booking. `row` is store.sign_in_facts_of's."""
+    return {
+        "to_provider": True,
+        "addressee": row["provider_name"],
+        "tenant": row["tenant_name"],
+        "contact_email": row["contact_email_of_tenant"],
+        "accent": row["accent"],
+        "accent_ink": ink_on(row["accent"]),
+        "reference": "",
+        "until": moment_in_words(row["expires_at"], row["time_zone"], known_locale(row["locale"])),
+    }
+
+
 def _of_requests(row: dict[str, Any], params: dict[str, Any], locale: str) -> dict[str, Any]:
     """What is said of appointments, to both sides. A provider learns the customer's first name and what the customer told
     them, and neither side the other's address or number."""
     to_provider = row["kind"] in KINDS_TO_PROVIDERS
     appointment = row["offering_kind"] == "appointment"
     customer = first_name(row["contact_name"])
-    before = _moment_of_param(row, params.get("before"), locale)
+    before = _moment_of_param(row, params.get("was"), locale)
     return {
         "to_provider": to_provider,
         "addressee": (row["provider_name"] or row["tenant_name"])

@@ -124,6 +124,8 @@ class Batch:
         try:
             ids = [claim.message_id for claim in self._left]
             facts = await self._system.database.read(lambda conn: store.facts_of(conn, ids))
+            if any(claim.kind == rules.SIGN_IN for claim in self._left):
+                facts |= await self._system.database.read(lambda conn: store.sign_in_facts_of(conn, ids))
             while self._left and self._has_time(self._left[0]):
                 claim = self._left.pop(0)
                 await self._one(claim, facts.get(claim.message_id))
@@ -139,7 +141,7 @@ class Batch:
         return claim.leased_until - self._system.clock.now() >= timedelta(seconds=LEASE_NEEDED_S)
 
     async def _one(self, claim: Claim, row: store.Row | None) -> None:
-        why = rules.outdated(claim.kind, row["status"], row["accepted_at"] is not None) if row else ""
+        why = self._outdated(claim, row)
         if why:
             now = self._system.clock.now()
             await self._write(lambda conn: actions.record_outdated(conn, now, claim, why))
@@ -148,6 +150,12 @@ class Batch:
         self.done += 1
         if claim.booking_id:
             self._system.signals.tell(f"booking:{claim.booking_id}")
+
+    def _outdated(self, claim: Claim, row: store.Row | None) -> str:
+        if claim.kind == rules.SIGN_IN:
+            over = row is None or row["used_at"] is not None or row["expires_at"] <= self._system.clock.now()
+            return "the link is over by now" if over else ""
+        return rules.outdated(claim.kind, row["status"], row["accepted_at"] is not None) if row else ""
 
     async def _deliver(self, claim: Claim, row: store.Row | None) -> None:
         try:

@@ -3,7 +3,7 @@
 Kinds to the customer and what their `params` may hold (all optional):
     booking_confirmed    nothing
     booking_moved        nothing (the new time and place are the event's)
-    booking_rescheduled  before: the time that was agreed until now, RFC 3339
+    booking_rescheduled  was: the time that was agreed until now, RFC 3339
     booking_cancelled    amount or refund_amount, currency: what is refunded, 0: nothing; unset: what the order's refunds say;
                          why: a sentence about why nothing is
     payment_failed       nothing (whether anything is still held is read from the booking)
@@ -15,8 +15,9 @@ Kinds to the customer and what their `params` may hold (all optional):
 Kinds to the provider:
     request_to_answer, request_reminder    link_id: the action link that accepts or declines; without it only the page of
                                            requests is linked
-    provider_booking_rescheduled           before, as above
+    provider_booking_rescheduled           was, as above
     request_withdrawn, provider_booking_confirmed, provider_booking_cancelled, provider_authorisation_lost    nothing
+    provider_sign_in                       link_id: the link that signs in. About no booking.
 """
 
 from __future__ import annotations
@@ -33,9 +34,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from holdfast.ids import action_token, booking_token
 from holdfast.messages.calendar import ics_of
-from holdfast.messages.facts import facts_for_words, first_name
+from holdfast.messages.facts import facts_for_words, facts_of_sign_in, first_name
 from holdfast.messages.qr import qr_png
-from holdfast.messages.rules import KINDS_TO_PROVIDERS
+from holdfast.messages.rules import KINDS_TO_PROVIDERS, SIGN_IN
 from holdfast.messages.senders.mail import Attachment, OutgoingMail
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -121,6 +122,8 @@ def facts_with_links(row: dict[str, Any], links: Links, now: datetime) -> dict[s
 def render(row: dict[str, Any], *, public_url: str, secret_key: str, now: datetime) -> Rendered:
     """`row` is one of store.facts_of. Raises KeyError or jinja2's errors when kind or parameters do not fit a
     template."""
+    if row["kind"] == SIGN_IN:
+        return _render_sign_in(row, public_url=public_url, secret_key=secret_key, now=now)
     links = links_of(row, public_url, secret_key)
     facts = facts_with_links(row, links, now)
     subject = SUBJECTS[row["kind"]].format(title=row["title"], reference=row["reference"])
@@ -141,6 +144,32 @@ def render(row: dict[str, Any], *, public_url: str, secret_key: str, now: dateti
         attachments=_attachments(row, links.main, now),
     )
     return Rendered(mail, links.left_out(text), links.left_out(html))
+
+
+def _render_sign_in(row: dict[str, Any], *, public_url: str, secret_key: str, now: datetime) -> Rendered:
+    """`row` is one of store.sign_in_facts_of."""
+    token = action_token(secret_key, row["link_id"])
+    subject = f"Sign in to your requests at {row['tenant_name']}"
+    facts = {
+        **facts_of_sign_in(row),
+        "subject": subject,
+        "link": f"{public_url}/provider/sign-in/{token}",
+    }
+    text = EMPTY_LINES.sub("\n\n", words(f"mail/{SIGN_IN}.txt", facts))
+    html = words(f"mail/{SIGN_IN}.html", facts)
+    mail = OutgoingMail(
+        message_id=message_id_header(row["message_id"], public_url),
+        to_address=row["recipient"],
+        to_name=row["provider_name"],
+        subject=subject,
+        text=text,
+        html=html,
+        date=now,
+        from_name=row["tenant_name"],
+        from_address=row["mail_from"] or "",
+        reply_to=row["contact_email_of_tenant"] or "",
+    )
+    return Rendered(mail, text.replace(token, SECRET_LEFT_OUT), html.replace(token, SECRET_LEFT_OUT))
 
 
 def message_id_header(message_id: str, public_url: str) -> str:

@@ -71,6 +71,7 @@ KINDS_TO_CUSTOMERS = frozenset(
     }
 )
 KINDS = KINDS_TO_CUSTOMERS | KINDS_TO_PROVIDERS
+SIGN_IN = "provider_sign_in"  # about no booking: providers/sign_in.py writes it
 OVER = frozenset({"cancelled", "declined", "expired"})
 SURE = frozenset({"confirmed", "in_progress", "completed", "no_show"})
 SAY_IT_STANDS = frozenset(

@@ -195,6 +195,22 @@ async def facts_of(conn: Connection, message_ids: list[str]) -> dict[str, dict[s
     return {row["message_id"]: row for row in await found.fetchall()}
 
 
+async def sign_in_facts_of(conn: Connection, message_ids: list[str]) -> dict[str, Row]:
+    """The same of those among these messages that bring a provider a link to sign in."""
+    found = await conn.execute(
+        """SELECT m.message_id, m.kind, m.recipient, l.link_id, l.expires_at, l.used_at,
+                  p.name AS provider_name, p.time_zone, t.name AS tenant_name, t.locale, t.accent, t.mail_from,
+                  t.contact_email AS contact_email_of_tenant
+             FROM messages m
+             JOIN action_links l ON l.link_id = m.params->>'link_id' AND l.purpose = 'provider_sign_in'
+             JOIN providers p ON p.provider_id = l.provider_id
+             JOIN tenants t ON t.tenant_id = m.tenant_id
+            WHERE m.message_id = ANY(%s) AND m.kind = 'provider_sign_in'""",
+        (message_ids,),
+    )
+    return {row["message_id"]: row for row in await found.fetchall()}
+
+
 async def insert_timeline(
     conn: Connection, now: datetime, booking_id: str, actor: str, what: str, detail: dict[str, Any]
 ) -> None:

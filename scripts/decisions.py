@@ -13,6 +13,7 @@ from typing import Any
 
 from holdfast.payments.rules import (
     STATUSES,
+    Answer,
     AtStripe,
     Funds,
     Recorded,
@@ -30,6 +31,7 @@ INPUTS: dict[str, tuple[Any, ...]] = {
     "funds": tuple(Funds),
     "recorded": tuple(Recorded),
     "status": STATUSES,
+    "answer": tuple(Answer),
     "free": YES_OR_NO,
     "matches": YES_OR_NO,
     "cancel_requested": YES_OR_NO,
@@ -43,6 +45,7 @@ HEADINGS = {
     "funds": "this attempt's money",
     "recorded": "money recorded before",
     "status": "order",
+    "answer": "provider's yes",
     "free": "costs nothing",
     "matches": "sum as agreed",
     "cancel_requested": "cancel asked for",
@@ -68,6 +71,11 @@ MEANINGS = {
     Step.RECORD: "Only write the money down: its row was lost, or a person is deciding already.",
     Step.LAPSE: "The hold is over and nobody can pay any more: release the seats.",
     Step.CANCEL: "Cancelled, and nobody can pay any more: release the seats.",
+    Step.REQUEST: "The card is authorised: ask the provider, who has until the deadline.",
+    Step.LET_GO: "Nobody needs this authorisation: let it go.",
+    Step.CANCEL_AND_LET_GO: "Cancelled: release its time, and let the authorisation go.",
+    Step.LAPSE_AND_LET_GO: "Its time is somebody else's by now: let the authorisation go.",
+    Step.AUTHORISATION_LOST: "The authorisation is gone before it was captured: release its time, tell both.",
 }
 
 
@@ -105,10 +113,10 @@ def _walk(known: tuple[Any, ...]) -> list[tuple[Path, Step]]:
 @cache
 def _answers(known: tuple[Any, ...]) -> tuple[Step, ...]:
     """The steps for every combination of the inputs that are not known yet."""
-    left = list(INPUTS.values())[len(known) :]
-    return tuple(
-        decide(Situation(**dict(zip(INPUTS, (*known, *rest), strict=True)))) for rest in product(*left)
-    )
+    if len(known) == len(INPUTS):
+        return (decide(Situation(**dict(zip(INPUTS, known, strict=True)))),)
+    values = list(INPUTS.values())[len(known)]
+    return tuple(step for value in values for step in _answers((*known, value)))
 
 
 def _words(alike: list[Any], values: tuple[Any, ...]) -> str:

@@ -11,6 +11,7 @@ from holdfast.bookings.rules import TRANSITIONS
 from holdfast.payments.rules import (
     STATUSES,
     WAITING,
+    Answer,
     AtStripe,
     Funds,
     Recorded,
@@ -28,6 +29,7 @@ CONFIRMS = {Step.CONFIRM, Step.CONFIRM_RETAKEN, Step.CONFIRM_FROM_BUFFER}
 RETURNS = {Step.CANCEL_AND_RETURN, Step.RETURN_SURPLUS, Step.RETURN_LATE, Step.RETURN_CANCELLED}
 STUCK = {Step.STUCK_AMOUNT, Step.STUCK_SEATS_GONE, Step.STUCK_AUTHORISED}
 LETS_GO = {Step.LAPSE, Step.CANCEL}
+LETS_AUTHORISATION_GO = {Step.LET_GO, Step.CANCEL_AND_LET_GO, Step.LAPSE_AND_LET_GO}
 KEEPS_MONEY = CONFIRMS | {Step.RECORD, Step.STUCK_AMOUNT, Step.STUCK_SEATS_GONE}
 LEADS_TO = {
     **dict.fromkeys(CONFIRMS, "confirmed"),
@@ -35,6 +37,10 @@ LEADS_TO = {
     Step.CANCEL_AND_RETURN: "cancelled",
     Step.CANCEL: "cancelled",
     Step.LAPSE: "expired",
+    Step.REQUEST: "requested",
+    Step.CANCEL_AND_LET_GO: "cancelled",
+    Step.LAPSE_AND_LET_GO: "expired",
+    Step.AUTHORISATION_LOST: "expired",
 }
 SEATS_NEEDED = {
     Step.CONFIRM: Units.HELD,
@@ -105,7 +111,43 @@ INVARIANTS: dict[str, Invariant] = {
         step is not Step.ASK or s.charged_in_time is None
     ),
     "f28_an_authorisation_is_not_a_payment": lambda s, step: (
-        s.funds is not Funds.AUTHORISED or step in {Step.STUCK_AUTHORISED, Step.NOTHING}
+        s.funds is not Funds.AUTHORISED
+        or step
+        in {Step.STUCK_AUTHORISED, Step.NOTHING, Step.REQUEST, Step.STUCK_AMOUNT, *LETS_AUTHORISATION_GO}
+    ),
+    "what_is_charged_at_once_is_never_requested_nor_let_go": lambda s, step: (
+        s.answer is not Answer.NOT_NEEDED
+        or step not in {Step.REQUEST, Step.AUTHORISATION_LOST, *LETS_AUTHORISATION_GO}
+    ),
+    "the_provider_is_asked_once_and_only_about_an_authorised_sum_that_fits": lambda s, step: (
+        step is not Step.REQUEST
+        or (s.status == "pending" and s.funds is Funds.AUTHORISED and s.matches and s.units is not Units.GONE)
+    ),
+    "an_authorisation_that_nobody_needs_is_let_go": lambda s, step: (
+        not (
+            s.funds is Funds.AUTHORISED
+            and s.answer is not Answer.NOT_NEEDED
+            and s.recorded is Recorded.NO
+            and s.status in {"declined", "cancelled", "expired"}
+        )
+        or step is Step.LET_GO
+    ),
+    "a_yes_is_not_let_go_while_it_is_being_captured": lambda s, step: (
+        not (s.status == "requested" and s.answer is Answer.YES and s.recorded is Recorded.NO)
+        or step not in LETS_AUTHORISATION_GO
+    ),
+    "an_authorisation_is_lost_only_when_stripe_has_closed_it": lambda s, step: (
+        step is not Step.AUTHORISATION_LOST
+        or (
+            s.status == "requested"
+            and not s.free
+            and not s.others_open
+            and (s.at_stripe is AtStripe.CLOSED or s.funds is Funds.FAILED)
+        )
+    ),
+    "silence_is_not_decided_by_money": lambda s, step: (
+        not (s.status == "requested" and s.answer is not Answer.NOT_NEEDED)
+        or step not in {Step.LAPSE, Step.CANCEL}
     ),
     "only_a_person_moves_what_is_stuck": lambda s, step: (
         s.status != "stuck" or step in {Step.NOTHING, Step.RECORD, Step.RETURN_SURPLUS}
@@ -124,7 +166,7 @@ def test_in_every_situation(name: str) -> None:
 
 def test_every_input_is_there_with_every_value() -> None:
     assert {field.name for field in fields(Situation)} == set(decisions.INPUTS)
-    assert len(ALL) == len({situation for situation, _ in ALL}) == 230_400
+    assert len(ALL) == len({situation for situation, _ in ALL}) == 691_200
     assert set(STATUSES) == set(TRANSITIONS)
     assert {step for _, step in ALL} == set(Step)
 

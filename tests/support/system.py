@@ -24,8 +24,10 @@ from holdfast.ids import Ids
 from holdfast.inbox.jobs import handle_due
 from holdfast.inbox.receive import Received, Receiver
 from holdfast.messages.jobs import send_due
+from holdfast.payments.captures import carry_out_due
 from holdfast.payments.jobs import ask_about_due, let_due_lapse
 from holdfast.refunds.jobs import ask_for_due, look_at_pending
+from holdfast.requests.expiry import decline_overdue, remind_providers
 from holdfast.settings import Settings
 from holdfast.stripe_gateway.signature import sign
 from holdfast.system import System, open_system
@@ -41,7 +43,17 @@ DISPUTED_CARD = "4000000000000259"
 REFUND_FAILS_CARD = "4000000000005126"
 SECRET_KEY = "a secret that only tests know"
 # Everything that schedule.py runs for a booking and its money, but for the laws, which tests ask at their end.
-JOBS = (handle_due, ask_about_due, let_due_lapse, ask_for_due, look_at_pending, send_due)
+JOBS = (
+    handle_due,
+    ask_about_due,
+    let_due_lapse,
+    carry_out_due,
+    decline_overdue,
+    remind_providers,
+    ask_for_due,
+    look_at_pending,
+    send_due,
+)
 MOST_ROUNDS = 10
 UNTIL_STEADY = timedelta(seconds=3)
 

@@ -19,6 +19,7 @@ from holdfast.payments.rules import (
     ASK_AUTHORISED,
     ASK_SLOW_METHOD,
     LIVE_AND_PAID,
+    Answer,
     AtStripe,
     Funds,
     Money,
@@ -86,7 +87,10 @@ async def apply(
 
 
 def _sure(step: Step, money: Money) -> Step:
-    """Money is written down by its intent's id: a session that does not name its own yet is fetched first (F20)."""
+    """Money is written down by its intent's id: a session that does not name its own yet is fetched first (F20). And how long an
+    authorisation lasts is told by its charge, which an intent's event only names."""
+    if step is Step.REQUEST and money.charge_id is None:
+        return Step.ASK
     nameless = money.funds is Funds.PAID and money.amount and money.payment_intent_id is None
     return Step.ASK if nameless and step is not Step.NOTHING else step
 
@@ -132,9 +136,14 @@ async def _situation(case: Case, attempts: list[dict[str, Any]], known: Evidence
         cancel_requested=order["called_off"] or order["cancel_requested_at"] is not None,
         others_open=any(one["attempt_id"] != mine and _may_still_pay(one) for one in attempts),
         free=order["amount"] == 0,
-        on_request=order["offering_kind"] == "appointment",
-        accepted=order["accepted_at"] is not None,
+        answer=_answer(order),
     )
+
+
+def _answer(order: dict[str, Any]) -> Answer:
+    if order["offering_kind"] != "appointment":
+        return Answer.NOT_NEEDED
+    return Answer.YES if order["accepted_at"] is not None else Answer.NONE
 
 
 async def _payments(conn: Connection, attempt: dict[str, Any], known: Evidence) -> list[dict[str, Any]]:

@@ -118,7 +118,7 @@ async def intent_params(system: System, attempt: Row) -> Row:
         "amount": attempt["amount"],
         "currency": attempt["currency"].lower(),
         "capture_method": "manual",
-        "payment_method_types": ["card"],
+        "allowed_payment_method_types": ["card"],
         "description": f"{context['title']} ({context['reference']})"[:LONGEST_LABEL],
         "metadata": await metadata_of(system, attempt, context, lines),
     }

@@ -47,6 +47,14 @@ class Recorded(StrEnum):
     OTHER = "other"  # another attempt's money
 
 
+class Answer(StrEnum):
+    """Of the provider, for what is authorised first and charged only after a yes."""
+
+    NOT_NEEDED = "not_needed"  # it is charged at once
+    NONE = "none"  # a no has ended the order: its status tells
+    YES = "yes"  # and the capture is under way
+
+
 class Step(StrEnum):
     NOTHING = "nothing"
     ASK = "ask"  # the evidence is too thin for a decision about money: fetch the objects
@@ -93,8 +101,7 @@ class Situation:
     cancel_requested: bool
     others_open: bool  # another attempt of this order can still be paid
     free: bool = False  # the order costs nothing
-    on_request: bool = False  # the card is authorised first, and charged when the provider says yes
-    accepted: bool = False  # the provider has said yes, and the capture is under way
+    answer: Answer = Answer.NOT_NEEDED
 
 
 def decide(s: Situation) -> Step:
@@ -129,7 +136,7 @@ def _paid(s: Situation) -> Step:
 
 def _authorised(s: Situation) -> Step:
     """Money that may be taken until it lapses, and must not be kept from its owner for nothing."""
-    if not s.on_request:
+    if s.answer is Answer.NOT_NEEDED:
         return Step.STUCK_AUTHORISED if s.status in WAITING else Step.NOTHING
     if s.status == "stuck":
         return Step.NOTHING  # a person decides
@@ -137,7 +144,7 @@ def _authorised(s: Situation) -> Step:
         return Step.LET_GO
     if s.status in LIVE_AND_PAID:
         return Step.LET_GO if s.free else Step.NOTHING
-    if s.cancel_requested and not s.accepted:
+    if s.cancel_requested and s.answer is not Answer.YES:
         return Step.CANCEL_AND_LET_GO
     if s.status == "requested":
         return Step.NOTHING
@@ -167,7 +174,7 @@ def _unpaid(s: Situation) -> Step:
     closed = s.at_stripe is AtStripe.CLOSED or s.funds is Funds.FAILED
     if not closed or s.others_open or s.recorded is not Recorded.NO:
         return Step.NOTHING
-    if s.status == "requested" and s.on_request:
+    if s.status == "requested" and s.answer is not Answer.NOT_NEEDED:
         # What costs nothing has no authorisation to lose: its deadline ends it (requests/expiry.py).
         return Step.NOTHING if s.free else Step.AUTHORISATION_LOST
     if s.cancel_requested:

@@ -9,6 +9,7 @@ from holdfast.errors import Conflict, ValidationFailed
 
 # A capture is asked for a day before the authorisation lapses at the latest: time for tries, and for a person.
 CAPTURE_MARGIN = timedelta(hours=24)
+SHORTEST_HOLD = timedelta(days=4, hours=18)
 SHORTEST_TO_ANSWER = timedelta(minutes=5)
 # A provider who has not answered is reminded when a quarter of the time is left, and not more than half a day before the end.
 REMIND_LATEST = timedelta(hours=12)

@@ -54,6 +54,8 @@ async def test_a_request_from_new_to_past(practice: Practice) -> None:
     early = await mark(practice, placed.booking_id, "completed")
     assert early == (409, "Its time has not come yet.")
     await practice.stage.advance(days=4)
+    assert (await practice.http.get("/provider/requests")).status_code == 303  # a session lasts half a day
+    await practice.sign_in()
     past = await practice.http.get("/provider/requests?list=past")
     assert "It took place" in past.text
     assert await mark(practice, placed.booking_id, "perhaps") == (422, "Say whether it took place")

@@ -6,6 +6,7 @@ import smtplib
 from email.message import EmailMessage
 from typing import Any, Literal
 
+import httpx
 import pytest
 import stripe
 from playwright.async_api import Browser, Page
@@ -29,7 +30,16 @@ def fill(sandbox: Sandbox) -> None:
     for card in ("pm_card_visa", "pm_card_createDispute"):
         params: Any = {"amount": 2500, "currency": "gbp", "confirm": True, "payment_method": card}
         client.v1.payment_intents.create(params)
-    client.v1.refunds.create({"payment_intent": client.v1.payment_intents.list().data[1].id})
+    held: Any = {"amount": 2500, "currency": "gbp", "confirm": True, "capture_method": "manual"}
+    client.v1.payment_intents.create(held | {"payment_method": "pm_card_visa"})
+    client.v1.refunds.create({"payment_intent": client.v1.payment_intents.list().data[2].id})
+    text = {
+        "To": "+447700900123",
+        "From": "+15005550006",
+        "Body": "Accept or decline: https://shop.example/answer/x",
+    }
+    path = "/2010-04-01/Accounts/ACsandbox/Messages.json"
+    httpx.post(sandbox.url + path, data=text, auth=("ACsandbox", "sandbox")).raise_for_status()
     mail = EmailMessage()
     mail["Message-ID"], mail["Subject"] = "<1@shop.example>", "Your booking is confirmed"
     mail["From"], mail["To"] = "shop@example.com", "ann@example.com"
@@ -65,7 +75,7 @@ async def test_the_pages_are_accessible(
     made = some_session(sandbox)
     await page.emulate_media(color_scheme=scheme)
     await page.set_viewport_size({"width": width, "height": 800})
-    for path in (f"/pay/{made.id}", "/pay/cs_test_none", "/", "/inbox", "/inbox/1"):
+    for path in (f"/pay/{made.id}", "/pay/cs_test_none", "/", "/inbox", "/inbox/1", "/inbox/2"):
         await page.goto(sandbox.url + path)
         # The pages' own rules forbid scripts, so the checker comes in by the debugger's door.
         found = await checked(page)

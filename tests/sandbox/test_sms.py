@@ -46,6 +46,17 @@ def test_it_is_on_the_phone(web: httpx.Client) -> None:
     assert web.get(f"/inbox/{message['id']}").status_code == 200
 
 
+def test_every_number_has_a_phone_of_its_own(web: httpx.Client) -> None:
+    send(web)
+    send(web, To="+447700900999", Body="A request: http://127.0.0.1:8000/answer/abc/accept, until Friday.")
+    send(web, Body="<b>not bold</b>")
+    phones = web.get("/inbox").text.split('<h2 id="phone-')[1:]
+    assert [phone.split("</h2>")[0].split(">")[1] for phone in phones] == ["+447700900123", "+447700900999"]
+    assert 'href="http://127.0.0.1:8000/answer/abc/accept"' in phones[1]
+    assert "Complete your booking" in phones[0]
+    assert "&lt;b&gt;" in phones[0]
+
+
 def test_texts_are_listed(web: httpx.Client) -> None:
     first, second = send(web).json()["sid"], send(web, To="+447700900999").json()["sid"]
     listed = web.get(f"{MESSAGES}.json", auth=AUTH).json()["messages"]

@@ -22,7 +22,10 @@ async def listing(request: Request) -> Response:
     found = await messages.recent(world.pool)
     mails = [message for message in found if message["channel"] == "email"]
     texts = [message for message in found if message["channel"] == "sms"]
-    return page(request, "inbox.html", refresh_s=REFRESH_S, mails=mails, texts=texts)
+    phones: dict[str, list[Json]] = {}
+    for text in texts:
+        phones.setdefault(text["to"], []).append(text)
+    return page(request, "inbox.html", refresh_s=REFRESH_S, mails=mails, texts=texts, phones=phones)
 
 
 async def _wanted(request: Request) -> Json | None:

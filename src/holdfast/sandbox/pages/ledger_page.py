@@ -1,5 +1,6 @@
 """The dashboard: sessions, payments and events at a glance, with the buttons of `dashboard` and switches for faults."""
 
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from starlette.requests import Request
@@ -9,10 +10,20 @@ from starlette.routing import Route
 from holdfast.sandbox import dashboard
 from holdfast.sandbox.faults import BadFaults, fresh
 from holdfast.sandbox.pages.rendering import page
+from holdfast.sandbox.stripe_api import money
 from holdfast.sandbox.stripe_api.errors import StripeFault
 from holdfast.sandbox.world import World
 
 ROWS = 30
+# https://docs.stripe.com/disputes/categories
+REASONS = (
+    "fraudulent",
+    "product_not_received",
+    "product_unacceptable",
+    "duplicate",
+    "credit_not_processed",
+    "general",
+)
 # One click each: a name, what it says, the change.
 SWITCHES: dict[str, tuple[str, dict[str, Any]]] = {
     "lose": ("Lose every webhook", {"webhooks": {"lose": 1}}),
@@ -41,6 +52,7 @@ async def _show(request: Request, problem: str | None = None) -> Response:
     await world.catch_up()
     kinds = ("checkout.session", "payment_intent", "refund", "dispute", "event")
     books = {kind: await _newest(world, kind) for kind in kinds}
+    charges = await _charges(world, books["payment_intent"])
     active = {name for name, (_, change) in SWITCHES.items() if _is_on(world.faults, change)}
     return page(
         request,
@@ -49,6 +61,8 @@ async def _show(request: Request, problem: str | None = None) -> Response:
         problem=problem,
         sessions=books["checkout.session"],
         intents=books["payment_intent"],
+        charges=charges,
+        reasons=REASONS,
         refunds=books["refund"],
         disputes=books["dispute"],
         events=books["event"],
@@ -71,6 +85,16 @@ async def _newest(world: World, kind: str) -> list[dict[str, Any]]:
             "SELECT body FROM sandbox.object WHERE type = %s ORDER BY seq DESC LIMIT %s", [kind, ROWS]
         )
         return [row["body"] for row in await cursor.fetchall()]
+
+
+async def _charges(world: World, intents: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The charge that counts of each intent that has one."""
+    async with world.pool.connection() as connection:
+        cursor = await connection.execute(
+            "SELECT body FROM sandbox.object WHERE id = ANY (%s)",
+            [[intent["latest_charge"] for intent in intents if intent["latest_charge"]]],
+        )
+        return {row["body"]["id"]: row["body"] for row in await cursor.fetchall()}
 
 
 async def _deliveries(world: World, event_ids: list[str]) -> dict[str, str]:
@@ -108,7 +132,23 @@ async def _do(world: World, form: dict[str, str]) -> None:
     elif action == "reset":
         await world.reset()
     else:
-        await dashboard.act(world, dict(form))
+        await dashboard.act(world, _typed(form))
+
+
+def _typed(form: dict[str, str]) -> dict[str, Any]:
+    """What was filled in beside the button; an amount is typed as people write it, and empty for all of it."""
+    body: dict[str, Any] = dict(form)
+    typed, currency = form.get("amount", "").strip(), form.get("currency", "")
+    body.pop("amount", None)
+    if not typed:
+        return body
+    try:
+        minor = Decimal(typed) * 10 ** money.exponent(currency)
+    except InvalidOperation:
+        raise ValueError(f"{typed} is no amount") from None
+    if not minor.is_finite() or minor != int(minor):
+        raise ValueError(f"{typed} is no amount of {currency.upper()}")
+    return body | {"amount": int(minor)}
 
 
 async def _switch(world: World, name: str, on: bool) -> None:

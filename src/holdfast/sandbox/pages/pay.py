@@ -213,6 +213,10 @@ async def _act_on_intent(
         intent.hidden["return_url"] = wanted
         ledger.save(intent)
     decline = await _pay_intent(world, ledger, intent, action, method, card, form)
+    # The bank's page sends the customer back either way; this page, in place of the Payment Element, takes another card.
+    at_the_bank = action == "fail_3ds" and "return_url" not in request.query_params
+    if decline is not None and at_the_bank and intent.hidden.get("return_url"):
+        return RedirectResponse(_returned(intent, failed=True), 303)
     if decline is not None or intent.body["status"] == "requires_action":
         return await _shown(request, ledger, id, decline, form)
     if intent.hidden.get("return_url"):
@@ -241,13 +245,14 @@ def _safe_return(address: str | None) -> str | None:
     return address if address and urlsplit(address).scheme in ("http", "https") else None
 
 
-def _returned(intent: Row) -> str:
+def _returned(intent: Row, failed: bool = False) -> str:
     """The return_url with what Stripe adds. https://docs.stripe.com/payments/accept-a-payment (return_url)"""
     parts = urlsplit(intent.hidden["return_url"])
+    status = "pending" if intent.body["status"] == "processing" else "succeeded"
     added = {
         "payment_intent": intent.id,
         "payment_intent_client_secret": intent.body["client_secret"],
-        "redirect_status": "pending" if intent.body["status"] == "processing" else "succeeded",
+        "redirect_status": "failed" if failed else status,
     }
     query = urlencode([*parse_qsl(parts.query, keep_blank_values=True), *added.items()])
     return urlunsplit(parts._replace(query=query))

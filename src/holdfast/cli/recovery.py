@@ -91,7 +91,10 @@ def missing_bookings(
     order: Annotated[str | None, typer.Option("--order", metavar="ID", help="Only this order.")] = None,
     json: Json = False,
 ) -> None:
-    """Gives every live order that has no booking its booking. Exit 1 when one could not be given."""
+    """Gives every live order that has no booking its booking, and says how many had theirs and how many were missing.
+
+    Its seats, or the time of an appointment, are taken again; where they are taken a person decides, and it is exit 1.
+    """
     from holdfast.bookings.records import fix_missing_booking_records
 
     async def work(system: System) -> FixReport:
@@ -106,7 +109,8 @@ def missing_bookings(
 def _show_fixed(report: FixReport) -> None:
     out = console()
     out.print(
-        f"{len(report.fixed) + len(report.stuck)} bookings were missing, {len(report.fixed)} made again."
+        f"{report.orders} live {'order' if report.orders == 1 else 'orders'}: {report.with_bookings} with their booking, "
+        f"{report.missing} without; {len(report.fixed)} made again."
     )
     for order_id in report.fixed:
         out.print(f"  - {order_id}: its booking is there again", markup=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from tests.disputes.conftest import Office
+from tests.support.office import Office
 
 ADDRESSES = ("/api/admin/disputes", "/api/admin/disputes/{id}", "/api/admin/disputes/{id}/evidence")
 PAGES = ("/staff/disputes", "/staff/disputes/{id}", "/staff/disputes/{id}/evidence.zip")

@@ -19,8 +19,8 @@ from tests.sandbox.test_browser import checked
 from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.browser
-HTML = """<!doctype html><html lang="en"><title>Shop</title><h1>Pay</h1><div id="card"></div>
-<button id="pay">Pay</button><p role="status" id="said"></p>
+HTML = """<!doctype html><html lang="en"><title>Shop</title><h1>Pay</h1><form><div id="card"></div>
+<button>Pay</button></form><p role="status" id="said"></p>
 <script src="{sandbox}/v3/"></script><script src="/shop.js"></script></html>"""
 SCRIPT = """
 const asked = new URLSearchParams(location.search);
@@ -34,7 +34,8 @@ if (asked.has("secret")) {
   for (const name of ["ready", "change", "loaderror"]) payment.on(name, (event) => happened.push({ name, ...event }));
   payment.on("loaderror", () => { said.textContent = "loaderror"; });
   payment.mount("#card");
-  document.getElementById("pay").addEventListener("click", async () => {
+  document.querySelector("form").addEventListener("submit", async (event) => {
+    event.preventDefault();
     said.textContent = "";
     const submitted = await elements.submit();
     if (submitted.error) { said.textContent = submitted.error.message; return; }
@@ -261,6 +262,24 @@ async def test_an_intent_that_is_over_is_said_so(shop: Shop, intent: stripe.Paym
     assert await shop.page.evaluate("result.error.payment_intent.status") == "canceled"
 
 
+async def test_enter_in_a_field_sends_the_shops_form(shop: Shop, intent: stripe.PaymentIntent) -> None:
+    await shop.open(intent)
+    await shop.type("4242424242424242")
+    await shop.form.get_by_label("Security code").press("Enter")
+    assert (await shop.came_back())["redirect_status"] == "succeeded"
+
+
+async def test_an_intent_that_is_paid_takes_no_card(shop: Shop, intent: stripe.PaymentIntent) -> None:
+    shop.client.v1.payment_intents.confirm(intent.id, {"payment_method": "pm_card_visa"})
+    await shop.open(intent)
+    await shop.says("loaderror")
+    error = await shop.page.evaluate("happened.find(one => one.name === 'loaderror').error")
+    assert (error["code"], error["payment_intent"]["status"]) == (
+        "payment_intent_unexpected_state",
+        "requires_capture",
+    )
+
+
 async def test_a_wrong_secret_is_a_load_error(shop: Shop, intent: stripe.PaymentIntent) -> None:
     await shop.open(intent, secret=f"{intent.id}_secret_wrong")
     await shop.says("loaderror")
@@ -298,6 +317,7 @@ async def test_the_form_is_used_by_keyboard_and_accessible(shop: Shop, intent: s
         await shop.page.keyboard.type(text)
         await shop.page.keyboard.press("Tab")
     await shop.page.keyboard.press("Enter")
+    await expect(shop.form.get_by_text("Test cards")).to_be_visible()
     await shop.form.get_by_role("button", name="4000000000000002").click()
     assert await shop.form.get_by_label("Card number").input_value() == "4000 0000 0000 0002"
     for path in ("payment", f"challenge/{intent.id}?client_secret={intent.client_secret}"):

@@ -6,6 +6,12 @@ const fields = [number, expiry, cvc];
 const touched = new Set();
 const started = { key: "", clientSecret: "" };
 const PLAIN = ["succeeded", "requires_capture", "processing", "requires_action"];
+const OVER = ["succeeded", "requires_capture", "canceled"];
+const TERMINAL = {
+  type: "invalid_request_error",
+  code: "payment_intent_unexpected_state",
+  message: "The PaymentIntent is in a terminal state and cannot be used to initialize Elements.",
+};
 // What may be set from outside, and the property that it becomes. https://docs.stripe.com/elements/appearance-api
 const VARIABLES = {
   colorPrimary: "--primary", colorBackground: "--background", colorText: "--text", colorTextSecondary: "--quiet",
@@ -91,7 +97,10 @@ for (const field of fields) {
     tell("blur");
   });
   field.addEventListener("focus", () => tell("focus"));
-  field.addEventListener("keydown", (event) => event.key === "Escape" && tell("escape"));
+  field.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") tell("escape");
+    if (event.key === "Enter") tell("enter");
+  });
 }
 
 // A test card at the push of a button: nobody knows these numbers by heart.
@@ -137,7 +146,7 @@ actions.start = async (given) => {
   dress(given);
   const { error, paymentIntent } = await retrieve(started);
   if (error) return { error };
-  return { status: paymentIntent.status };
+  return OVER.includes(paymentIntent.status) ? { error: { ...TERMINAL, payment_intent: paymentIntent } } : {};
 };
 
 actions.update = (given) => dress(given);

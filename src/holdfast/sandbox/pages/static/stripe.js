@@ -129,6 +129,7 @@
 
     happened(event, data) {
       if (event === "height") style(this.frame.node, { height: `${data.height}px` });
+      else if (event === "enter") this.frame.node.closest("form")?.requestSubmit();
       else this.tell(event, data);
     }
 

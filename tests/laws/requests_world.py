@@ -36,6 +36,8 @@ PRICE = 9000
 
 async def build_requests(conn: Connection, now: datetime, at_stripe: Mapping[str, tuple[str, str]]) -> None:
     await _service(conn, now)
+    # What is made later by the application gets ids of its own.
+    await conn.execute("SELECT setval(pg_get_serial_sequence('units', 'unit_id'), 1000)")
     for number, name in enumerate(STORIES):
         intent = at_stripe.get(name, AT_STRIPE[name])[1]
         facts = _facts(name, number, now, intent)
@@ -69,7 +71,7 @@ def _facts(name: str, number: int, now: datetime, intent: str) -> dict[str, Any]
         "intent": intent,
         "charge": f"ch_{name}",
         "attempt_status": ATTEMPT[name],
-        "evidence": json.dumps({"intent": {intent: {"status": INTENT[name], "amount": PRICE, "currency": "gbp"}}}),
+        "evidence": json.dumps({"intent": {intent: {"status": INTENT[name], "amount": [PRICE], "currency": ["gbp"]}}}),
         "ask_at": now + timedelta(minutes=30) if name == "asked" else None,
         "closed": made + timedelta(minutes=30) if name != "asked" else None,
         "capture_before": made + timedelta(days=7),

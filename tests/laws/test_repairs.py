@@ -89,7 +89,7 @@ def authorise(sandbox: Sandbox, metadata: dict[str, str]) -> str:
         "amount": "9000",
         "currency": "gbp",
         "capture_method": "manual",
-        "payment_method_types[0]": "card",
+        "allowed_payment_method_types[0]": "card",
         "payment_method": "pm_card_visa",
         "confirm": "true",
         **{f"metadata[{name}]": value for name, value in metadata.items()},

@@ -39,6 +39,7 @@ ALTER TABLE units
     DROP CONSTRAINT slots_do_not_overlap;
 ALTER TABLE units ADD CONSTRAINT slots_do_not_overlap EXCLUDE USING gist (int8range(provider_id, provider_id, '[]') WITH &&, blocked WITH &&)
     WHERE (provider_id IS NOT NULL AND taken > 0);
+CREATE INDEX units_by_provider ON units (provider_id) WHERE provider_id IS NOT NULL;
 
 -- A refund that failed may be paid back in another way; one that is pending is looked at until it is over.
 ALTER TABLE refunds
@@ -185,62 +186,152 @@ END $$;
 
 -- ─── providers' diaries: which slots are free ───────────────────────────────────────────────────────────────────────────
 
--- Every stretch of opening hours that touches the time asked for, as it was written down: slots begin at its beginning. Local
--- times become UTC by PostgreSQL's rules: hours that the clocks skip are not there, so a stretch inside them is none, and one
--- that spans them is shorter (02:30 on the night when clocks go forward is never offered).
-CREATE FUNCTION opening_stretches(of_providers bigint[], from_at timestamptz, until_at timestamptz)
-RETURNS TABLE (provider_id bigint, stretch tstzrange) LANGUAGE sql STABLE AS $$
-    SELECT p.provider_id, tstzrange((day::date + h.opens) AT TIME ZONE p.time_zone, (day::date + h.closes) AT TIME ZONE p.time_zone)
-      FROM providers p
-      JOIN opening_hours h ON h.provider_id = p.provider_id
-     CROSS JOIN LATERAL generate_series(from_at::date - 2, until_at::date + 1, interval '1 day') AS day
-     WHERE p.provider_id = ANY (of_providers) AND h.weekday = extract(isodow FROM day)
-       AND (day::date + h.opens) AT TIME ZONE p.time_zone < (day::date + h.closes) AT TIME ZONE p.time_zone
-       AND (day::date + h.opens) AT TIME ZONE p.time_zone < until_at
-       AND (day::date + h.closes) AT TIME ZONE p.time_zone > from_at
-    UNION
-    SELECT e.provider_id, e.during FROM opening_exceptions e
-     WHERE e.provider_id = ANY (of_providers) AND e.kind = 'open' AND e.during && tstzrange(from_at, until_at)
-$$;
-
--- The free slots of services with timing `slot` that begin in [from_at, until_at): inside the opening hours, not inside what is
--- closed, lead time and horizon kept, and with their buffers clear of everything that the provider has taken. `but_booking` is a
--- booking whose own slot does not count: it is about to be moved.
-CREATE FUNCTION free_slots(of_offerings bigint[], from_at timestamptz, until_at timestamptz, at timestamptz,
-                           but_booking text DEFAULT NULL)
-RETURNS TABLE (offering_id bigint, starts_at timestamptz, ends_at timestamptz) LANGUAGE sql STABLE AS $$
-    WITH wanted AS (
-        SELECT s.offering_id, s.provider_id, make_interval(mins => s.duration_minutes) AS lasts,
+-- The free slots of services with timing `slot` that begin in [from_at, until_at), as runs: the first at first_at, one each step
+-- after that, the last at last_at. Slots begin when hours begin, and every step from there. They end within those hours, or within
+-- hours that follow without a gap; lie clear of what is closed, and with their buffers clear of everything that the provider has
+-- taken; lead time and horizon are kept. `but_booking`: a booking whose own slot does not count, because it is to be moved.
+--
+-- Weekly hours are read on the provider's clocks as PostgreSQL reads them: a time that clocks leave out counts from the offset
+-- before, of one that comes twice it is the second. A day on which clocks do not change is plain arithmetic.
+--
+-- Runs, and not slot by slot: a search over hundreds of diaries and months is about hundreds of thousands of slots
+-- (benchmarks/README.md). When a slot may begin is a subtraction of ranges: from [opens, end - lasts], for all that is taken,
+-- (its begin - lasts - buffer after, its end + buffer before).
+CREATE FUNCTION free_runs(of_offerings bigint[], from_at timestamptz, until_at timestamptz, at timestamptz,
+                          but_booking text DEFAULT NULL)
+RETURNS TABLE (offering_id bigint, first_at timestamptz, last_at timestamptz, step interval, lasts interval)
+LANGUAGE sql STABLE AS $$
+    WITH wanted AS MATERIALIZED (
+        SELECT s.offering_id, s.provider_id, p.time_zone, make_interval(mins => s.duration_minutes) AS lasts,
                make_interval(mins => s.step_minutes) AS step, make_interval(mins => s.buffer_before_minutes) AS before,
                make_interval(mins => s.buffer_after_minutes) AS after,
                greatest(from_at, at + make_interval(mins => s.lead_minutes)) AS earliest,
-               least(until_at, at + make_interval(days => s.horizon_days)) AS latest
+               least(until_at, at + make_interval(days => s.horizon_days)) - interval '1 microsecond' AS latest
           FROM services s JOIN offerings f USING (offering_id) JOIN providers p ON p.provider_id = s.provider_id
          WHERE s.offering_id = ANY (of_offerings) AND s.timing = 'slot' AND f.status = 'on_sale' AND p.active
            AND (f.on_sale_from IS NULL OR f.on_sale_from <= at) AND (f.on_sale_until IS NULL OR f.on_sale_until > at)),
-    stretches AS (
-        SELECT o.* FROM opening_stretches((SELECT array_agg(DISTINCT w.provider_id) FROM wanted w), from_at,
-                                          until_at + interval '1 day') o),
-    closed AS (
-        SELECT e.provider_id, range_agg(e.during) AS ranges FROM opening_exceptions e
-         WHERE e.provider_id IN (SELECT w.provider_id FROM wanted w) AND e.kind = 'closed'
-           AND e.during && tstzrange(from_at, until_at + interval '1 day') GROUP BY e.provider_id),
-    busy AS (
-        SELECT u.provider_id, range_agg(u.blocked) AS ranges FROM units u
-         WHERE u.provider_id IN (SELECT w.provider_id FROM wanted w) AND u.taken > 0
-           AND u.blocked && tstzrange(from_at - interval '1 day', until_at + interval '2 days')
-           AND NOT EXISTS (SELECT FROM claims c WHERE c.unit_id = u.unit_id AND c.booking_id = but_booking AND c.released_at IS NULL)
-      GROUP BY u.provider_id)
-    SELECT DISTINCT w.offering_id, slot, slot + w.lasts
-      FROM wanted w
-      JOIN stretches o ON o.provider_id = w.provider_id
-      LEFT JOIN closed c ON c.provider_id = w.provider_id
-      LEFT JOIN busy b ON b.provider_id = w.provider_id
-     CROSS JOIN LATERAL generate_series(lower(o.stretch), upper(o.stretch) - w.lasts, w.step) AS slot
-     WHERE slot >= w.earliest AND slot < w.latest
-       AND (c.ranges IS NULL OR NOT c.ranges && tstzrange(slot, slot + w.lasts))
-       AND (b.ranges IS NULL OR NOT b.ranges && tstzrange(slot - w.before, slot + w.lasts + w.after))
+    taken AS (
+        SELECT w.offering_id, tstzrange(lower(e.during) - w.lasts, upper(e.during), '()') AS barred
+          FROM wanted w JOIN opening_exceptions e ON e.provider_id = w.provider_id
+         WHERE e.kind = 'closed' AND e.during && tstzrange(from_at, until_at + interval '1 day')
+        UNION ALL
+        SELECT w.offering_id, tstzrange(lower(u.blocked) - w.lasts - w.after, upper(u.blocked) + w.before, '()')
+          FROM wanted w JOIN units u ON u.provider_id = w.provider_id
+         WHERE u.taken > 0 AND u.blocked && tstzrange(from_at - interval '1 day', until_at + interval '2 days')
+           AND u.unit_id NOT IN (SELECT c.unit_id FROM claims c WHERE c.booking_id = but_booking AND c.released_at IS NULL)),
+    diaries AS MATERIALIZED (
+        SELECT w.*, t.barred FROM wanted w
+          LEFT JOIN (SELECT offering_id, range_agg(barred) AS barred FROM taken GROUP BY offering_id) t USING (offering_id)),
+    -- Each day of the period on each clock. `even`: its hours and those of the next day are where they always are.
+    days AS MATERIALIZED (
+        SELECT z.time_zone, d.day, extract(isodow FROM d.day)::integer AS weekday, m.midnight,
+               m.next - m.midnight = interval '1 day' AND m.after_next - m.next = interval '1 day' AS even
+          FROM (SELECT DISTINCT time_zone FROM wanted) z
+         CROSS JOIN LATERAL (SELECT (from_at AT TIME ZONE 'UTC')::date - 2 + n AS day
+                               FROM generate_series(0, (until_at AT TIME ZONE 'UTC')::date - (from_at AT TIME ZONE 'UTC')::date + 3) n) d
+         CROSS JOIN LATERAL (SELECT d.day::timestamp AT TIME ZONE z.time_zone AS midnight,
+                                    (d.day + 1)::timestamp AT TIME ZONE z.time_zone AS next,
+                                    (d.day + 2)::timestamp AT TIME ZONE z.time_zone AS after_next OFFSET 0) m),
+    -- With Monday once more after Sunday, so that their hours meet. `open_until` is when the hours end that follow without a gap;
+    -- `again`: they overlap earlier ones.
+    eight_days AS (
+        SELECT h.provider_id, h.weekday, h.opens, h.closes, 1440::bigint * 60000000 * h.weekday AS midnight, false AS repeated
+          FROM opening_hours h WHERE h.provider_id IN (SELECT provider_id FROM wanted)
+        UNION ALL
+        SELECT h.provider_id, 8, h.opens, h.closes, 1440::bigint * 60000000 * 8, true
+          FROM opening_hours h WHERE h.provider_id IN (SELECT provider_id FROM wanted) AND h.weekday = 1),
+    timed AS (
+        SELECT e.*, e.midnight + (1000000 * extract(epoch FROM e.opens))::bigint AS opens_at,
+               e.midnight + (1000000 * extract(epoch FROM e.closes))::bigint AS closes_at FROM eight_days e),
+    followed AS (
+        SELECT t.*, max(closes_at) OVER (PARTITION BY provider_id ORDER BY opens_at, closes_at
+                                         ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before FROM timed t),
+    chained AS (
+        SELECT f.*, count(*) FILTER (WHERE opens_at > before) OVER (PARTITION BY provider_id ORDER BY opens_at, closes_at) AS chain
+          FROM followed f),
+    week AS MATERIALIZED (
+        SELECT provider_id, weekday::integer AS weekday, repeated, opens::interval AS opens, closes::interval AS closes,
+               (max(closes_at) OVER (PARTITION BY provider_id, chain) - midnight) * interval '1 microsecond' AS open_until,
+               coalesce(opens_at < before, false) AS again FROM chained),
+    weeks AS MATERIALIZED (
+        SELECT d.offering_id, d.time_zone, h.weekday, h.opens, h.closes, h.open_until, h.again
+          FROM diaries d JOIN week h USING (provider_id) WHERE NOT h.repeated),
+    hours AS (
+        SELECT w.offering_id, t.opens_at, t.closes_at, t.open_until, w.again OR NOT y.even AS again
+          FROM weeks w
+          JOIN days y ON y.time_zone = w.time_zone AND y.weekday = w.weekday
+         CROSS JOIN LATERAL (
+               SELECT CASE WHEN y.even THEN y.midnight + w.opens ELSE (y.day + w.opens) AT TIME ZONE w.time_zone END AS opens_at,
+                      CASE WHEN y.even THEN y.midnight + w.closes ELSE (y.day + w.closes) AT TIME ZONE w.time_zone END AS closes_at,
+                      CASE WHEN y.even THEN y.midnight + w.open_until
+                           ELSE (y.day + w.open_until) AT TIME ZONE w.time_zone END AS open_until) t
+        UNION ALL
+        SELECT d.offering_id, lower(e.during), upper(e.during), upper(e.during), true
+          FROM diaries d JOIN opening_exceptions e ON e.provider_id = d.provider_id
+         WHERE e.kind = 'open' AND e.during && tstzrange(from_at, until_at + interval '1 day')),
+    pieces AS MATERIALIZED (
+        SELECT b.offering_id, b.lasts, b.step, b.opens_at, b.again, b.lowest, b.highest,
+               b.barred && tstzrange(b.lowest, b.highest, '[]') AS cut
+          FROM (SELECT o.offering_id, d.lasts, d.step, d.barred, o.opens_at, o.again, greatest(o.opens_at, d.earliest) AS lowest,
+                       least(o.open_until - d.lasts, o.closes_at - interval '1 microsecond', d.latest) AS highest
+                  FROM hours o JOIN diaries d USING (offering_id) OFFSET 0) b
+         WHERE b.lowest <= b.highest),
+    runs AS MATERIALIZED (
+        SELECT p.offering_id, p.lasts, p.step, p.again,
+               date_bin(p.step, p.lowest + p.step - interval '1 microsecond', p.opens_at) AS first_at,
+               date_bin(p.step, p.highest, p.opens_at) AS last_at
+          FROM pieces p WHERE p.cut IS NOT TRUE
+        UNION ALL
+        SELECT p.offering_id, p.lasts, p.step, p.again,
+               date_bin(p.step, lower(piece) + p.step - interval '1 microsecond', p.opens_at),
+               date_bin(p.step, upper(piece), p.opens_at)
+          FROM pieces p JOIN diaries d USING (offering_id)
+         CROSS JOIN LATERAL unnest(tstzmultirange(tstzrange(p.lowest, p.highest, '[]')) - d.barred) AS piece
+         WHERE p.cut)
+    SELECT r.offering_id, r.first_at, r.last_at, r.step, r.lasts FROM runs r WHERE r.first_at <= r.last_at AND NOT r.again
+    UNION ALL
+    -- Times that other hours may offer already: extra hours, hours that overlap, nights on which clocks change. Each once.
+    (SELECT DISTINCT r.offering_id, slot, slot, r.step, r.lasts
+       FROM runs r CROSS JOIN LATERAL generate_series(r.first_at, r.last_at, r.step) AS slot
+      WHERE r.again AND NOT EXISTS (
+            SELECT FROM runs o WHERE o.offering_id = r.offering_id AND NOT o.again AND o.first_at <= slot AND slot <= o.last_at
+                                 AND date_bin(o.step, slot, o.first_at) = slot))
 $$;
+
+-- Each of those slots, in no order.
+CREATE FUNCTION free_slots(of_offerings bigint[], from_at timestamptz, until_at timestamptz, at timestamptz,
+                           but_booking text DEFAULT NULL)
+RETURNS TABLE (offering_id bigint, starts_at timestamptz, ends_at timestamptz) LANGUAGE sql STABLE AS $$
+    SELECT r.offering_id, slot, slot + r.lasts
+      FROM free_runs(of_offerings, from_at, until_at, at, but_booking) r
+     CROSS JOIN LATERAL generate_series(r.first_at, r.last_at, r.step) AS slot
+$$;
+
+-- For a search: the first `each` free slots of each service in the period. Looks a few days ahead first, and further only for
+-- services that have not so many there: of hundreds of diaries over months, most are never read to their end.
+CREATE FUNCTION next_free_slots(of_offerings bigint[], from_at timestamptz, until_at timestamptz, at timestamptz, each integer)
+RETURNS TABLE (offering_id bigint, starts_at timestamptz, ends_at timestamptz) LANGUAGE plpgsql STABLE AS $$
+#variable_conflict use_column
+DECLARE
+    remaining  bigint[] := of_offerings;
+    ahead      interval := interval '3 days';
+    until_then timestamptz;
+    found      record;
+BEGIN
+    LOOP
+        until_then := least(until_at, greatest(from_at, at) + ahead);
+        FOR found IN
+            SELECT s.offering_id, (array_agg(s.starts_at ORDER BY s.starts_at))[1:each] AS starts, min(s.ends_at - s.starts_at) AS lasts
+              FROM free_slots(remaining, from_at, until_then, at) s
+          GROUP BY s.offering_id HAVING count(*) >= each OR until_then >= until_at
+        LOOP
+            RETURN QUERY SELECT found.offering_id, slot, slot + found.lasts FROM unnest(found.starts) AS slot;
+            remaining := array_remove(remaining, found.offering_id);
+        END LOOP;
+        EXIT WHEN until_then >= until_at OR cardinality(remaining) = 0;
+        ahead := ahead * 4;
+    END LOOP;
+END $$;
 
 -- Takes a time of a provider for a booking, or says false when something else has it. The caller holds the order's lock; the
 -- provider's is taken here, so that two at once wait for each other and the exclusion constraint has the last word.
@@ -254,11 +345,15 @@ BEGIN
     SELECT * INTO STRICT s FROM services WHERE offering_id = of_offering;
     SELECT * INTO STRICT f FROM offerings WHERE offering_id = of_offering;
     PERFORM FROM providers WHERE provider_id = s.provider_id FOR NO KEY UPDATE;
-    lasts := tstzrange(starts, starts + make_interval(mins => s.duration_minutes));
+    -- As long as it was agreed: the service may have become longer since.
+    lasts := tstzrange(starts, coalesce((SELECT o.ends_at FROM orders o JOIN bookings b USING (order_id)
+                                          WHERE b.booking_id = of_booking AND o.starts_at = starts),
+                                        starts + make_interval(mins => s.duration_minutes)));
     BEGIN
         INSERT INTO units (tenant_id, offering_id, kind, label, capacity, taken, pricing, price, provider_id, during, blocked)
         VALUES (s.tenant_id, of_offering, 'slot',
-                to_char(starts AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') || '/' || s.duration_minutes, 1, 1, 'per_unit',
+                to_char(starts AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') || '/' || extract(epoch FROM upper(lasts) - lower(lasts))::integer / 60,
+                1, 1, 'per_unit',
                 s.price, s.provider_id, lasts,
                 tstzrange(lower(lasts) - make_interval(mins => s.buffer_before_minutes),
                           upper(lasts) + make_interval(mins => s.buffer_after_minutes)))

@@ -15,6 +15,7 @@ from holdfast.messages import store
 from holdfast.settings import Settings
 from holdfast.system import System, open_system
 from tests.messages.server import Mailbox, Server
+from tests.messages.telephone import Telephone, running_telephone
 from tests.support.world import SampleEvent, hold, pay, sample_event
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -103,3 +104,9 @@ def open_outbox(database_url: str) -> OpenOutbox:
 async def outbox(open_outbox: OpenOutbox, smtp: Server) -> AsyncIterator[Outbox]:
     async with open_outbox(f"smtp://127.0.0.1:{smtp.port}", seats=100) as opened:
         yield opened
+
+
+@pytest.fixture
+async def telephone() -> AsyncIterator[Telephone]:
+    async with running_telephone() as started:
+        yield started

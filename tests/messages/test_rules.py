@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from holdfast.errors import Conflict
 from holdfast.messages import rules
-from holdfast.messages.rules import Verdict, verdict
+from holdfast.messages.rules import Told, Verdict, verdict
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 STAGES = ("settings", "compose", "connect", "tls", "auth", "sender", "recipient", "data")
@@ -125,3 +125,64 @@ def test_what_is_said_only_while_it_is_true() -> None:
     for status in (*rules.OVER, *rules.SURE, "pending", "stuck"):
         assert not rules.outdated("money_returned", status)
         assert not rules.outdated("booking_cancelled", status)
+
+
+@pytest.mark.parametrize(
+    ("stage", "status", "code", "may_have_left", "expected"),
+    [
+        ("settings", None, None, False, Verdict.CONFIGURATION),
+        ("compose", None, None, False, Verdict.CONFIGURATION),
+        ("connect", None, None, False, Verdict.UNREACHABLE),
+        ("answer", None, None, False, Verdict.UNREACHABLE),  # the list did not answer: nothing was sent
+        ("answer", None, None, True, Verdict.UNKNOWN),
+        ("answer", 502, None, True, Verdict.UNKNOWN),
+        ("answer", 500, 20500, False, Verdict.DEFERRED),
+        ("answer", 503, 20503, False, Verdict.DEFERRED),
+        ("answer", 429, 20429, False, Verdict.DEFERRED),
+        ("answer", 400, 21611, False, Verdict.DEFERRED),
+        ("answer", 401, 20003, False, Verdict.CONFIGURATION),
+        ("answer", 403, 20403, False, Verdict.CONFIGURATION),
+        ("answer", 404, 20404, False, Verdict.CONFIGURATION),
+        ("answer", 400, 21408, False, Verdict.CONFIGURATION),
+        ("answer", 400, 21606, False, Verdict.CONFIGURATION),
+        ("answer", 400, 21609, False, Verdict.CONFIGURATION),
+        ("answer", 400, 21211, False, Verdict.REFUSED),
+        ("answer", 400, 21610, False, Verdict.REFUSED),
+        ("answer", 400, 21614, False, Verdict.REFUSED),
+        ("answer", 400, 99999, False, Verdict.REFUSED),
+    ],
+)
+def test_what_an_sms_that_did_not_go_means(
+    stage: str, status: int | None, code: int | None, may_have_left: bool, expected: Verdict
+) -> None:
+    assert rules.sms_verdict(stage, status, code, may_have_left) is expected
+
+
+@given(st.permutations([Told.SENT, Told.SENT, Told.DELIVERED, Told.DELIVERED, Told.FAILED]))
+def test_receipts_in_any_order_and_twice_end_the_same(told: list[Told]) -> None:
+    status = "sending"
+    for each in told:
+        status = rules.after_receipt(status, each, of_another=False) or status
+    assert status == "delivered"
+
+
+@given(st.lists(st.sampled_from([Told.SENT, Told.FAILED]), min_size=1))
+def test_a_failure_is_not_taken_back_by_an_older_receipt(told: list[Told]) -> None:
+    status = "sent"
+    for each in told:
+        status = rules.after_receipt(status, each, of_another=False) or status
+    assert status == ("failed" if Told.FAILED in told else "sent")
+
+
+def test_of_an_sms_that_was_repeated_only_the_arrival_is_news() -> None:
+    assert rules.after_receipt("sent", Told.FAILED, of_another=True) is None
+    assert rules.after_receipt("queued", Told.SENT, of_another=True) is None
+    assert rules.after_receipt("failed", Told.DELIVERED, of_another=True) is Told.DELIVERED
+
+
+@pytest.mark.parametrize("kind", ["request_received", "request_to_answer", "request_reminder"])
+def test_nobody_is_asked_what_was_answered(kind: str) -> None:
+    assert not rules.outdated(kind, "requested")
+    assert rules.outdated(kind, "requested", answered=True)
+    for status in ("confirmed", "declined", "cancelled", "expired"):
+        assert rules.outdated(kind, status)

@@ -150,3 +150,16 @@ async def test_a_provider_with_nothing_lost_costs_one_query_and_no_lock(stage: S
         assert await ensure_bookings_of_provider(stage.system, expert.provider_id) == []
         assert await ensure_bookings_of_provider(stage.system, 4711) == []
     await stage.assert_all_laws_hold()
+
+
+async def test_a_service_that_became_longer_keeps_to_what_was_agreed(stage: Stage, expert: Diary) -> None:
+    """Half an hour was agreed; the hour that the service takes now would end over the next customer's time."""
+    service = await expert.service("proposed")
+    placed = await expert.requested(service, expert.at(hour=9))
+    await stage.execute("UPDATE services SET duration_minutes = 60 WHERE offering_id = %s", service)
+    await expert.ask(await expert.service(), expert.at(hour=9, minute=30), email="next@example.com")
+    answer = await accept(stage.system, placed.booking_id, "provider:1")
+    assert answer.status == "confirmed"
+    assert await expert.slots_taken() == 2
+    await stage.deliver()
+    await stage.assert_all_laws_hold()

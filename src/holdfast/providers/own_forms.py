@@ -154,15 +154,14 @@ def _day(typed: Typed, weekday: int) -> list[OpeningHours]:
 
 
 def _minutes(typed: Typed, name: str) -> int | None:
-    text = typed.text(name)
+    text, day = typed.text(name), DAY_NAMES[int(name.split("-")[1]) - 1]
     if not text:
-        day = DAY_NAMES[int(name.split("-")[1]) - 1]
         typed.errors[name] = f"{day}: say when these hours {'begin' if name.startswith('opens') else 'end'}."
         return None
     try:
         return clock_minutes(text)
     except ValueError as problem:
-        typed.errors[name] = _sentence(problem)
+        typed.errors[name] = f"{day}: {_sentence(problem)}"
         return None
 
 

@@ -280,6 +280,48 @@ async def test_an_intent_that_is_paid_takes_no_card(shop: Shop, intent: stripe.P
     )
 
 
+async def test_the_form_wears_what_the_shop_wears(shop: Shop, intent: stripe.PaymentIntent) -> None:
+    await shop.open(intent)
+    number = shop.form.get_by_label("Card number")
+    await expect(number).to_have_css("border-radius", "8px")
+    night = {"theme": "night", "variables": {"colorBackground": "rgb(1, 2, 3)"}}
+    await shop.page.evaluate("appearance => elements.update({ appearance })", night)
+    await expect(number).to_have_css("background-color", "rgb(1, 2, 3)")
+    await shop.page.evaluate("elements.getElement('payment').update({ sandboxTestCards: 'never' })")
+    await expect(shop.form.get_by_text("Test cards")).to_be_hidden()
+    await expect(number).to_have_css("background-color", "rgb(1, 2, 3)")
+    scheme = "getComputedStyle(document.querySelector('#card iframe')).colorScheme"
+    assert await shop.page.evaluate(scheme) == "dark"
+
+
+async def test_the_element_comes_and_goes(shop: Shop, intent: stripe.PaymentIntent) -> None:
+    await shop.open(intent)
+    await shop.type("4242424242424242")
+    await shop.page.evaluate("elements.getElement('payment').clear()")
+    await expect(shop.form.get_by_label("Card number")).to_have_value("")
+    await shop.page.evaluate("elements.getElement('payment').destroy()")
+    await expect(shop.page.locator("#card iframe")).to_have_count(0)
+    message = await shop.page.evaluate("elements.submit().catch(problem => problem.message)")
+    assert "should have a mounted Payment Element" in message
+    await shop.page.evaluate("void elements.create('payment').mount('#card')")
+    await shop.pay("4242424242424242")
+    await shop.came_back()
+
+
+async def test_handle_next_action_asks_the_bank(shop: Shop, intent: stripe.PaymentIntent) -> None:
+    shop.client.v1.payment_intents.confirm(
+        intent.id, {"payment_method": "pm_card_authenticationRequired", "use_stripe_sdk": True}
+    )
+    await shop.open(intent)
+    await shop.page.evaluate(
+        "secret => { window.answer = stripe.handleNextAction({ clientSecret: secret }) }",
+        intent.client_secret,
+    )
+    await shop.bank.get_by_role("button", name="Complete").click()
+    answer = await shop.page.evaluate("answer")
+    assert answer["paymentIntent"]["status"] == "requires_capture"
+
+
 async def test_a_wrong_secret_is_a_load_error(shop: Shop, intent: stripe.PaymentIntent) -> None:
     await shop.open(intent, secret=f"{intent.id}_secret_wrong")
     await shop.says("loaderror")

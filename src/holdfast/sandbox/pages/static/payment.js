@@ -5,6 +5,7 @@ const cvc = document.getElementById("cvc");
 const fields = [number, expiry, cvc];
 const touched = new Set();
 const started = { key: "", clientSecret: "" };
+const worn = { appearance: {}, options: {} };
 const PLAIN = ["succeeded", "requires_capture", "processing", "requires_action"];
 const OVER = ["succeeded", "requires_capture", "canceled"];
 const TERMINAL = {
@@ -131,7 +132,9 @@ function validate() {
   return { error: { type: "validation_error", code, message } };
 }
 
-function dress({ appearance = {}, options = {} }) {
+function dress(given) {
+  Object.assign(worn, given);
+  const { appearance, options } = worn;
   const root = document.documentElement;
   root.dataset.theme = appearance.theme ?? "stripe";
   for (const [name, property] of Object.entries(VARIABLES)) {
@@ -143,7 +146,7 @@ function dress({ appearance = {}, options = {} }) {
 
 actions.start = async (given) => {
   Object.assign(started, { key: given.key, clientSecret: given.clientSecret });
-  dress(given);
+  dress({ appearance: given.appearance, options: given.options });
   const { error, paymentIntent } = await retrieve(started);
   if (error) return { error };
   return OVER.includes(paymentIntent.status) ? { error: { ...TERMINAL, payment_intent: paymentIntent } } : {};

@@ -13,7 +13,7 @@
   const EVENTS = ["ready", "change", "focus", "blur", "escape", "loaderror", "loaderstart"];
   const UNREACHABLE = "The payment provider cannot be reached. Check your connection, then try again.";
   const HIDDEN = { position: "absolute", width: "1px", height: "1px", border: "0", opacity: "0", pointerEvents: "none" };
-  const VISIBLE = { display: "block", width: "100%", height: "260px", border: "0", margin: "0", padding: "0", colorScheme: "normal" };
+  const VISIBLE = { display: "block", width: "100%", height: "260px", border: "0", margin: "0", padding: "0" };
 
   class IntegrationError extends Error {
     constructor(message) {
@@ -120,11 +120,18 @@
       this.frame = frame;
       frame.onEvent = (event, data) => this.happened(event, data);
       frame.mount(parent);
+      this.dress();
       this.tell("loaderstart", {});
       frame.call("start", { ...this.elements.given(), options: this.options }).then(({ error }) => {
         if (this.frame !== frame) return;
         this.tell(error ? "loaderror" : "ready", error ? { error } : {});
       });
+    }
+
+    // A frame whose scheme is another than its element's is painted on an opaque ground.
+    dress() {
+      const dark = this.elements.options.appearance?.theme === "night";
+      if (this.frame) style(this.frame.node, { colorScheme: dark ? "dark" : "light" });
     }
 
     happened(event, data) {
@@ -218,7 +225,8 @@
 
     update(options) {
       this.options = { ...this.options, ...options, clientSecret: this.options.clientSecret };
-      this.payment?.frame?.call("update", this.given());
+      this.payment?.dress();
+      this.payment?.frame?.call("update", { appearance: this.options.appearance ?? {} });
     }
 
     async fetchUpdates() {

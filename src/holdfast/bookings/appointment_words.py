@@ -13,7 +13,7 @@ from typing import Any
 from holdfast.bookings import words
 from holdfast.bookings.words import State
 from holdfast.errors import Conflict
-from holdfast.requests.rules import refuse_moving
+from holdfast.requests.rules import in_words, refuse_moving
 from holdfast.web.rendering import short_moment
 
 View = Mapping[str, Any]
@@ -30,16 +30,19 @@ TIMELINE: Mapping[str, tuple[str, str, bool]] = {
     **words.TIMELINE,
     "held": ("Asked for; the card is still to be authorised", "wait", True),
     "requested": ("Sent to be answered", "wait", True),
-    "authorised": ("Card authorised, not charged", "good", True),
     "accepted": ("Accepted", "good", True),
     "declined": ("Declined", "info", True),
-    "captured": ("Charged", "good", True),
-    "authorisation_released": ("Authorisation let go: nothing was charged", "info", True),
+    "paid": ("Your card was charged", "good", True),
+    "hold_extended": ("Kept for longer, because a card was declined", "wait", True),
+    "authorisation_to_be_let_go": (
+        "The authorisation of the card is let go: nothing was charged",
+        "info",
+        True,
+    ),
     "authorisation_lost": ("The authorisation of the card is gone: nothing was charged", "warn", True),
     "rescheduled": ("Moved to another time", "info", True),
-    "reminded": ("Reminder sent", "info", False),
     "expired": ("The time to finish was over; nothing was charged", "info", True),
-    "withdrawn": ("Withdrawn", "info", True),
+    "cancelled": ("Cancelled", "info", True),
 }
 UNANSWERED = "unanswered"
 
@@ -73,7 +76,7 @@ def state_of(view: View, zone: str, locale: str) -> State:
             text = "We look forward to it." if appointment["starts_at"] else "It is on its way to you."
             return State("Confirmed", "good", f"{who} has accepted: it is confirmed", text)
         case "declined":
-            return _declined(appointment, who, free)
+            return _declined(view, who, free)
         case "cancelled":
             return State("Cancelled", "info", "This is cancelled", _ended_text(view))
         case "expired" if appointment["requested_at"]:
@@ -99,9 +102,15 @@ def state_of(view: View, zone: str, locale: str) -> State:
             return words.STATES[status]
 
 
-def _declined(appointment: View, who: str, free: bool) -> State:
+def is_unanswered(view: View) -> bool:
+    """Whether it was declined by nobody: its deadline passed."""
+    said = [entry["detail"] or {} for entry in view["timeline"] if entry["what"] == "declined"]
+    return bool(said) and said[-1].get("why") == UNANSWERED
+
+
+def _declined(view: View, who: str, free: bool) -> State:
     money = "" if free else " Nothing was charged; the authorisation of your card is let go."
-    if appointment["decline_reason"] == UNANSWERED:
+    if is_unanswered(view):
         return State(
             "Not answered",
             "info",
@@ -141,11 +150,8 @@ def moving_rules(view: View, now: datetime, zone: str, locale: str) -> tuple[boo
         return False, refused.detail
     until = appointment["starts_at"] - timedelta(minutes=appointment["reschedule_minutes"])
     left = appointment["most_reschedules"] - appointment["times_rescheduled"]
-    return True, f"You can move it until {short_moment(until, zone, locale)}, {_times(left)} more."
-
-
-def _times(count: int) -> str:
-    return "once" if count == 1 else "twice" if count == 2 else f"{count} times"
+    moves = "one move is" if left == 1 else f"{left} moves are"
+    return True, f"You can move it until {short_moment(until, zone, locale)}; {moves} left."
 
 
 def _share(tier: Mapping[str, Any]) -> str:
@@ -156,4 +162,4 @@ def _share(tier: Mapping[str, Any]) -> str:
 def _notice(hours: int) -> str:
     if hours == 0:
         return "before it begins"
-    return f"{hours} {'hour' if hours == 1 else 'hours'} or more before"
+    return f"{in_words(hours * 60)} or more before"

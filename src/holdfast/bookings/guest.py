@@ -113,6 +113,7 @@ def _of_appointment(booking: GuestBooking, now: datetime, waiting: bool, zone: s
         "refund_rule": rule,
         "movable": movable,
         "moving_rule": moving,
+        "reason": "" if appointment_words.is_unanswered(view) else appointment["decline_reason"] or "",
         "again": f"{again}?from={quote(booking.token)}",
         "lines": [{"label": booking.event["title"], "detail": "", "amount": view["amount"]}],
         "receipt": _receipt(view, booking.event, locale),

@@ -111,6 +111,10 @@ MESSAGES: Mapping[str, str] = {
     "payment_failed": "About your payment",
     "money_returned": "Money returned",
     "booking_moved": "Change of time or place",
+    "booking_rescheduled": "Another time",
+    "request_received": "Your request was sent",
+    "request_declined": "The answer",
+    "authorisation_lost": "About the authorisation of your card",
 }
 MESSAGE_STATES: Mapping[str, tuple[str, str]] = {
     "queued": ("On its way", "wait"),

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from holdfast.bookings import appointment_words, guest
+from holdfast.bookings import guest
 from holdfast.bookings import pages as booking_pages
 from holdfast.bookings.guest import GuestBooking
 from holdfast.database.connection import Connection
@@ -203,7 +203,6 @@ async def _moving_page(
     if not found.view["appointment"]:
         return RedirectResponse(found.path, 303)
     now, zone = system.clock.now(), booking_pages.visitors(request, found, asked.text("zone"))
-    movable, rule = appointment_words.moving_rules(found.view, now, zone, found.tenant["locale"])
 
     async def read(conn: Connection) -> Choice:
         service = await providers.service(conn, found.event["offering_id"])
@@ -219,11 +218,11 @@ async def _moving_page(
         "requests/guest_reschedule.html",
         status=status,
         secret=True,
-        **{**context, **choosing.page_context(choice, now)},
+        **{
+            **context,
+            **choosing.page_context(choice, now),
+        },
         typed={name: asked.raw.get(name, "") for name in forms.CONTENT},
         errors=asked.errors,
         said=said,
-        movable=movable,
-        moving_rule=rule,
-        terms=context["refund_rule"],
     )

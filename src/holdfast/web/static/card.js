@@ -115,6 +115,7 @@ async function begin() {
     });
     card.on("loaderror", () => unreachable());
     card.mount("#card-element");
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => elements.update({ appearance: appearance() }));
     form.addEventListener("submit", async (event) => {
       event.preventDefault();
       if (busy) return;

@@ -30,7 +30,7 @@ WHAT_FOR = {
     "stripe_webhook_secret": "`whsec_…`, what Stripe signs events with. Several, separated by commas, "
     "while one is being replaced",
     "stripe_api_base": "where Stripe's API is; another address is a sandbox",
-    "cron_secret": "kept for `POST /api/cron/cleanup-bookings`, which this version does not have yet",
+    "cron_secret": "the secret of whoever calls `POST /api/cron/cleanup-bookings`; not set: nobody may",
     "smtp_url": "`smtp://user:password@host:587` or `smtps://…`: where e-mails leave ([more](../guide/messages.md))",
     "mail_from": "the sender of e-mails; a tenant may have its own",
     "twilio_account_sid": "for SMS, which this version does not send yet",

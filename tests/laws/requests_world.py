@@ -67,6 +67,7 @@ def _facts(name: str, number: int, now: datetime, intent: str) -> dict[str, Any]
         "accepted": made + timedelta(minutes=29) if name == "booked" else None,
         "confirmed": made + timedelta(minutes=30) if name == "booked" else None,
         "ended": ended,
+        "told": made + timedelta(minutes=31) if name == "booked" else made,
         "taken": 0 if ended else 1,
         "intent": intent,
         "charge": f"ch_{name}",
@@ -164,10 +165,10 @@ async def _told(conn: Connection, facts: dict[str, Any]) -> None:
         """INSERT INTO messages (message_id, tenant_id, booking_id, kind, channel, recipient, unique_key, cause, status, tries,
                                  created_at, sent_at)
            VALUES (%(message)s, 1, %(booking)s, %(kind)s, 'email', %(recipient)s, %(kind)s, 'settle', 'sent', 1,
-                   %(at)s, %(at)s)""",
+                   %(told)s, %(told)s)""",
         {**facts, "kind": kind[facts["name"]], "recipient": recipient},
     )
     await conn.execute(
-        "INSERT INTO message_tries (message_id, try_no, tried_at, outcome) VALUES (%(message)s, 1, %(at)s, 'sent')",
+        "INSERT INTO message_tries (message_id, try_no, tried_at, outcome) VALUES (%(message)s, 1, %(told)s, 'sent')",
         facts,
     )

@@ -180,7 +180,7 @@ async def test_events_of_the_other_mode_are_wrong(system: System, sandbox: Sandb
         await conn.execute("UPDATE webhook_events SET livemode = true WHERE event_id = 'evt_ignored'")
     wrong = await events_check(system)
     assert wrong.state is State.WRONG
-    assert wrong.sentence.startswith("1 of 3 ")
+    assert wrong.sentence.startswith("1 of 4 ")
 
 
 async def test_a_mail_server_that_is_not_there_or_is_none_is_wrong(system: System) -> None:
@@ -241,14 +241,16 @@ async def test_the_metrics_tell_what_is_there(system: System, sandbox: Sandbox) 
         "holdfast_oldest_unhandled_event_seconds 180.0",
         "holdfast_undelivered_messages 1.0",
         "holdfast_open_holds 1.0",
+        "holdfast_open_requests 1.0",
+        "holdfast_captures_owed 0.0",
         "holdfast_refunds_owed 0.0",
         "holdfast_worker_heartbeat_age_seconds 0.0",
         'holdfast_orders{status="pending"} 1.0',
         'holdfast_bookings_found_by{layer="webhook"} 6.0',
         'holdfast_seconds_from_charge_to_confirmation_bucket{le="30.0"} 0.0',
-        'holdfast_seconds_from_charge_to_confirmation_bucket{le="60.0"} 5.0',
-        'holdfast_seconds_from_charge_to_confirmation_bucket{le="+Inf"} 5.0',
-        "holdfast_seconds_from_charge_to_confirmation_sum 300.0",
+        'holdfast_seconds_from_charge_to_confirmation_bucket{le="60.0"} 6.0',
+        'holdfast_seconds_from_charge_to_confirmation_bucket{le="+Inf"} 6.0',
+        "holdfast_seconds_from_charge_to_confirmation_sum 360.0",
     ):
         assert line in text, line + "\n" + text
 
@@ -257,15 +259,23 @@ async def test_stats_count_whoever_paid_and_not_only_whom_we_served(system: Syst
     await world_at_stripe(system, sandbox)
     async with system.database.transaction() as conn:
         found = await stats(conn, system.clock.now(), 30)
-    assert found["bookings"] == {"cancelled": 2, "confirmed": 4, "expired": 2, "pending": 1, "stuck": 1}
-    assert found["bookings_total"] == 10
-    assert found["seats_confirmed"] == 7
+    assert found["bookings"] == {
+        "cancelled": 2,
+        "confirmed": 5,
+        "declined": 1,
+        "expired": 2,
+        "pending": 1,
+        "requested": 1,
+        "stuck": 1,
+    }
+    assert found["bookings_total"] == 13
+    assert found["seats_confirmed"] == 8
     assert found["money"] == [
-        {"currency": "GBP", "captured": 95000, "refunded": 30000, "kept": 65000, "payments": 8}
+        {"currency": "GBP", "captured": 104000, "refunded": 30000, "kept": 74000, "payments": 9}
     ]
-    assert (found["paid"], found["paid_without_booking"]) == (6, 1)
-    assert found["success"] == {"confirmed": 0.8333, "within_5_seconds": 0.0, "within_5_minutes": 0.8333}
-    assert found["found_by"] == {"webhook": 1.0}
+    assert (found["paid"], found["paid_without_booking"]) == (7, 1)
+    assert found["success"] == {"confirmed": 0.8571, "within_5_seconds": 0.0, "within_5_minutes": 0.8571}
+    assert found["found_by"] == {"page": 0.1429, "webhook": 0.8571}
     assert found["seconds_to_confirmation"] == {"p50": 60.0, "p90": 60.0, "p99": 60.0}
     assert found["seconds_to_mail"] == {"p50": 120.0, "p90": 120.0, "p99": 120.0}
     assert found["open"]["stuck_orders"] == 1

@@ -22,8 +22,10 @@ NUMBERS: LiteralString = """
            (SELECT count(*) FROM messages WHERE status IN ('queued', 'sending')) AS undelivered_messages,
            (SELECT extract(epoch FROM %(now)s - min(created_at)) FROM messages WHERE status IN ('queued', 'sending'))
                AS oldest_undelivered_message,
-           (SELECT count(*) FROM bookings WHERE status IN ('pending', 'requested')) AS open_holds,
-           (SELECT count(*) FROM bookings WHERE status IN ('pending', 'requested') AND expires_at < %(now)s) AS lapsed_holds,
+           (SELECT count(*) FROM bookings WHERE status = 'pending') AS open_holds,
+           (SELECT count(*) FROM bookings WHERE status = 'pending' AND expires_at < %(now)s) AS lapsed_holds,
+           (SELECT count(*) FROM bookings WHERE status = 'requested') AS open_requests,
+           (SELECT count(*) FROM captures WHERE status IN ('owed', 'asked')) AS captures_owed,
            (SELECT count(*) FROM refunds WHERE status IN ('owed', 'asked')) AS refunds_owed,
            (SELECT count(*) FROM tasks WHERE done_at IS NULL) AS open_tasks,
            (SELECT count(*) FROM disputes WHERE closed_at IS NULL) AS open_disputes,
@@ -38,6 +40,8 @@ HELP = {
     "oldest_undelivered_message": "Seconds since the oldest of them was written",
     "open_holds": "Bookings that hold seats and are not paid yet",
     "lapsed_holds": "Open holds whose time is over: asked about, or not let go yet",
+    "open_requests": "Requests that wait for their provider's answer, or for their capture",
+    "captures_owed": "Authorisations that Stripe has not captured or let go yet, as was decided",
     "refunds_owed": "Refunds that Stripe has not taken yet",
     "open_tasks": "Tasks that wait for a person",
     "open_disputes": "Disputes that are not closed",
@@ -59,8 +63,9 @@ MESSAGES: LiteralString = """
     SELECT status AS label, count(*) AS value FROM messages WHERE created_at > %(now)s - interval '30 days' GROUP BY status"""
 CONFIRMATION_TIMES: LiteralString = """
     WITH times AS (
-        SELECT greatest(extract(epoch FROM b.confirmed_at - p.charged_at), 0)::float8 AS took
-          FROM payments p JOIN bookings b USING (order_id)
+        -- What is authorised first is charged when the provider has said yes: only from then on does anybody wait for us.
+        SELECT greatest(extract(epoch FROM b.confirmed_at - greatest(p.charged_at, o.accepted_at)), 0)::float8 AS took
+          FROM payments p JOIN bookings b USING (order_id) JOIN orders o USING (order_id)
          WHERE p.purpose = 'order' AND b.confirmed_at IS NOT NULL AND p.charged_at > %(now)s - interval '30 days')
     SELECT (SELECT count(*) FROM times) AS everything, (SELECT coalesce(sum(took), 0) FROM times) AS total,
            (SELECT array_agg(below ORDER BY edge)

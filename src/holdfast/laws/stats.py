@@ -23,14 +23,17 @@ MONEY: LiteralString = """
         WHERE status <> 'failed' GROUP BY payment_id) r USING (payment_id)
      WHERE p.recorded_at > %(since)s GROUP BY p.currency ORDER BY p.currency"""
 
-# The denominator is whoever paid for an order, whatever became of it: leaving out those whom we failed would be lying.
+# The denominator is whoever paid for an order, whatever became of it: leaving out those whom we failed would be lying. What is
+# authorised first is waited for from the provider's yes on.
 PAID: LiteralString = """
     WITH paid AS (
         SELECT p.found_by, b.confirmed_at, p.charged_at, o.status,
                CASE WHEN b.confirmed_at - p.charged_at IS NOT NULL
-                    THEN greatest(extract(epoch FROM b.confirmed_at - p.charged_at), 0)::float8 END AS took,
+                    THEN greatest(extract(epoch FROM b.confirmed_at - greatest(p.charged_at, o.accepted_at)), 0)::float8
+               END AS took,
                CASE WHEN m.sent_at - p.charged_at IS NOT NULL
-                    THEN greatest(extract(epoch FROM m.sent_at - p.charged_at), 0)::float8 END AS mailed,
+                    THEN greatest(extract(epoch FROM m.sent_at - greatest(p.charged_at, o.accepted_at)), 0)::float8
+               END AS mailed,
                EXISTS (SELECT FROM refunds r WHERE r.payment_id = p.payment_id AND r.status <> 'failed') AS returned
           FROM payments p JOIN orders o USING (order_id) JOIN bookings b USING (order_id)
      LEFT JOIN LATERAL (SELECT min(sent_at) AS sent_at FROM messages

@@ -201,8 +201,28 @@ def test_the_gravest_comes_first() -> None:
         (rows.with_status("cancelled", refunds=[rows.refund(reason="cancelled")]), {ATTEMPT: REFUNDED}),
         (replace(rows.healthy(), tasks=[{**TASK, "done_at": NOW, "done_by": "staff"}]), AGREED),
         (replace(rows.healthy(), disputes=[{**DISPUTE, "status": "won"}]), AGREED),
+        (
+            rows.with_status(
+                "cancelled",
+                refunds=[
+                    rows.refund(status="failed", failure="closed account"),
+                    rows.refund(refund_id="ref_2", reason="otherwise"),
+                ],
+                tasks=[
+                    {**TASK, "kind": "refund_failed", "subject": "ref_1", "done_at": NOW, "done_by": "staff"}
+                ],
+            ),
+            AGREED,
+        ),
     ],
-    ids=["lapsed unpaid", "late money returned", "cancelled and refunded", "task done", "dispute won"],
+    ids=[
+        "lapsed unpaid",
+        "late money returned",
+        "cancelled and refunded",
+        "task done",
+        "dispute won",
+        "a failed refund paid in another way",
+    ],
 )
 def test_what_ended_well_is_not_wrong(ours: OurSide, stripe: StripeSide) -> None:
     assert findings_of(ours, stripe, NOW) == []

@@ -153,13 +153,16 @@ def session_outlives_order(ours: OurSide, stripe: StripeSide, _: datetime) -> It
 
 
 def refunds_differ(ours: OurSide, stripe: StripeSide, now: datetime) -> Iterator[Finding]:
-    """F44, F45."""
+    """F44, F45. A refund that failed and was seen to is no finding: what was done about it is a row of its own."""
+    seen_to = {task["subject"] for task in ours.tasks if task["kind"] == "refund_failed" and task["done_at"]}
     for payment in ours.payments:
         known = stripe.get(payment["attempt_id"])
         here = sum(
             r["amount"]
             for r in ours.refunds
-            if r["payment_id"] == payment["payment_id"] and r["status"] in ("pending", "succeeded")
+            if r["payment_id"] == payment["payment_id"]
+            and r["status"] in ("pending", "succeeded")
+            and r["reason"] != "otherwise"  # paid back without Stripe
         )
         if known is not None and known.known and known.refunded != here:
             theirs, books = (
@@ -170,10 +173,12 @@ def refunds_differ(ours: OurSide, stripe: StripeSide, now: datetime) -> Iterator
             yield Finding("refunds_differ", words, f"holdfast recover {payment['payment_intent_id']}")
     for refund in ours.refunds:
         sum_owed = formatted(refund["amount"], refund["currency"])
-        if refund["status"] == "failed":
+        if refund["status"] == "failed" and refund["refund_id"] not in seen_to:
+            why = refund["failure"] or "no reason given"
             yield Finding(
                 "refund_failed",
-                f"The refund of {sum_owed} failed ({refund['failure'] or 'no reason given'}): pay it another way.",
+                f"The refund of {sum_owed} failed ({why}): send it again or pay it another way, at "
+                f"/staff/refunds/{refund['refund_id']}.",
             )
         elif refund["status"] in ("owed", "asked") and refund["created_at"] < now - REFUND_LATE:
             yield Finding(

@@ -53,6 +53,7 @@ async def ask_provider(case: Case, retake: bool) -> str:
     # A card whose charge does not say how long it holds is taken for one of those that hold the shortest.
     lapses = money.capture_before or (money.charged_at or case.now) + request_rules.SHORTEST_HOLD
     respond_by = request_rules.deadline(case.now, order["respond_minutes"], order["starts_at"], lapses)
+    await bookings.extend_hold(case.conn, order["booking_id"], respond_by)
     await requests.mark_requested(case.conn, order["order_id"], case.now, respond_by)
     await telling.of_request(case.system, case.conn, order, respond_by, case.actor)
     await _tell(case, "requested", respond_by=respond_by.isoformat(), found_by=case.found_by)

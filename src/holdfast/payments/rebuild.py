@@ -16,6 +16,7 @@ from holdfast.ids import Ids, booking_token, sha256
 from holdfast.payments import store
 from holdfast.payments.foreign import ForeignOrder
 from holdfast.payments.snapshot import Snapshot, SnapshotClaim, SnapshotLine
+from holdfast.requests import store as requests
 from holdfast.stripe_gateway.references import References
 from holdfast.system import System
 
@@ -44,6 +45,11 @@ class Plan:
     claims: tuple[SnapshotClaim, ...]
     how: str
     remarks: tuple[str, ...] = field(default=())
+    starts_at: datetime | None = None  # of an appointment
+    details: str = ""
+    on_request: bool = (
+        False  # authorised first: rebuilt as a hold that still waits, so that its provider is asked
+    )
 
 
 async def from_snapshot(conn: Connection, snapshot: Snapshot) -> Plan | str:
@@ -51,10 +57,12 @@ async def from_snapshot(conn: Connection, snapshot: Snapshot) -> Plan | str:
     offering = await store.offering_for_rebuild(conn, snapshot.offering_id, snapshot.tenant)
     if offering is None:
         return "its signed metadata names an event that is not in the catalogue"
+    on_request = offering["kind"] == "appointment"
     known = {
         row["unit_id"] for row in await bookings.units_by_name(conn, snapshot.offering_id, _ids(snapshot))
     }
-    if not {claim.unit_id for claim in snapshot.claims} <= known:
+    # A slot is no part of the catalogue: it is taken again by its time.
+    if not on_request and not {claim.unit_id for claim in snapshot.claims} <= known:
         return "its signed metadata names tables that are not in the catalogue"
     lines, unlisted = await _lines_as_sold(conn, snapshot)
     return Plan(
@@ -73,7 +81,10 @@ async def from_snapshot(conn: Connection, snapshot: Snapshot) -> Plan | str:
         created_at=from_unix(snapshot.created),
         expires_at=from_unix(snapshot.expires),
         lines=lines,
-        claims=snapshot.claims,
+        claims=() if on_request else snapshot.claims,
+        starts_at=from_unix(snapshot.starts) if snapshot.starts else None,
+        details=snapshot.details or "",
+        on_request=on_request,
         how="rebuilt the order and its booking from the signed metadata",
         remarks=unlisted,
     )
@@ -105,7 +116,7 @@ async def from_foreign(
     if foreign.event_id is None:
         return "its metadata names no event"
     offering = await store.offering_for_rebuild(conn, foreign.event_id, None)
-    if offering is None:
+    if offering is None or offering["kind"] != "event":
         return "its metadata names an event that is not in the catalogue"
     if offering["currency"] != currency:
         return f"it was paid in {currency}, and the event is sold in {offering['currency']}"
@@ -242,7 +253,7 @@ async def write(system: System, conn: Connection, plan: Plan, named: References,
             "order_id": plan.order_id,
             "tenant_id": plan.tenant_id,
             "kind": "checkout_session" if named.session_id else "payment_intent",
-            "status": "complete",
+            "status": "open" if plan.on_request else "complete",
             "amount": plan.amount,
             "currency": plan.currency,
             "session_id": named.session_id,
@@ -271,13 +282,15 @@ async def _write_order(
         "order_id": plan.order_id,
         "offering_id": plan.offering_id,
         "customer_id": customer_id,
-        "status": "expired",
+        "status": "pending" if plan.on_request else "expired",
         "amount": plan.amount,
         "currency": plan.currency,
         "source": plan.source,
         "created_at": created,
     }
     await bookings.insert_order(conn, row)
+    if plan.on_request:
+        await requests.restore_request(conn, plan.order_id, plan.starts_at, plan.details)
     for number, line in enumerate(plan.lines, start=1):
         await bookings.insert_order_line(conn, _line_row(plan.order_id, number, line))
     token = booking_token(system.settings.secret_key, plan.booking_id)
@@ -291,10 +304,10 @@ async def _write_order(
             "name": plan.name,
             "email": plan.email,
             "phone": plan.phone,
-            "seats": sum(claim.guests for claim in plan.claims),
+            "seats": 1 if plan.on_request else sum(claim.guests for claim in plan.claims),
             "metadata": {"recovered": plan.how},
             "created_at": created,
-            "expires_at": plan.expires_at,
+            "expires_at": plan.expires_at or (now if plan.on_request else None),
         },
     )
     for claim in plan.claims:

@@ -33,6 +33,8 @@ from holdfast.tasks.actions import open_task
 
 Row = dict[str, Any]
 NOT_YOURS = "There is no such payment here."
+NOTHING_TO_RECOVER = "Stripe says that this was not paid, so there is nothing to recover."
+WORTH_A_BOOKING = frozenset({Funds.PAID, Funds.AUTHORISED})
 LIVE = frozenset({"confirmed", "in_progress", "completed", "no_show"})
 
 
@@ -58,8 +60,12 @@ async def recover(
     if attempt_id is not None:
         return await _settle_known(system, attempt_id, subject, tenant_id)
     evidence = await with_returns(system, from_objects(subject))
-    _refuse_unpaid(evidence)
+    money = read_money(evidence, 0, "XXX")
+    if money.funds not in WORTH_A_BOOKING:
+        raise NotPaid(NOTHING_TO_RECOVER)
     order = await _plan(system, subject, actor)
+    if money.funds is Funds.AUTHORISED and (isinstance(order, str) or not order.on_request):
+        raise NotPaid(NOTHING_TO_RECOVER)
     if isinstance(order, str):
         return await _unexplained(system, subject, named, order)
     if tenant_id not in {None, order.tenant_id}:
@@ -80,7 +86,9 @@ async def rebuild_if_ours(
     full = await _look_up(system, object_id)
     snapshot = unpack(full.get("metadata") or {}, system.settings.secret_key)
     evidence = from_objects(full)
-    if snapshot is None or read_money(evidence, snapshot.amount, snapshot.currency).funds is not Funds.PAID:
+    if snapshot is None:
+        return None
+    if read_money(evidence, snapshot.amount, snapshot.currency).funds not in WORTH_A_BOOKING:
         return None
     await recover(system, object_id, actor)
     return await _find(system, references(full))
@@ -112,7 +120,8 @@ async def _settle_known(system: System, attempt_id: str, subject: Row, tenant_id
     if settled.step is Step.NOTHING:
         settled = replace(settled, step=first.step)
     after = await system.database.read(lambda conn: _state(conn, attempt_id))
-    if settled.funds is not Funds.PAID and before["status"] not in LIVE and not before["paid"]:
+    waits = settled.funds is Funds.AUTHORISED and settled.status == "requested"
+    if settled.funds is not Funds.PAID and not waits and before["status"] not in LIVE and not before["paid"]:
         raise NotPaid(
             f"Stripe says that this was not paid; the booking is {after['status']}.",
             reference=after["reference"],
@@ -125,6 +134,8 @@ def _report(before: str | None, settled: Settled, after: Row) -> Recovered:
     if settled.status in LIVE:
         result = "already_confirmed" if before in LIVE and settled.step is Step.NOTHING else "recovered"
         result = "refunded" if settled.step is Step.RETURN_SURPLUS else result
+    elif settled.status == "requested":
+        result = "already_confirmed" if before == "requested" else "recovered"
     elif settled.status == "stuck":
         result = "unexplained"
     else:
@@ -144,6 +155,10 @@ def _repairs(step: Step, after: Row) -> list[str]:
             return ["recorded the payment", "the money goes back in one refund", "told the customer why"]
         case Step.STUCK_AMOUNT | Step.STUCK_SEATS_GONE | Step.STUCK_AUTHORISED:
             return ["recorded the payment", "opened a task: a person has to decide"]
+        case Step.REQUEST:
+            return ["asked the provider, who has until the deadline", "told the customer"]
+        case Step.LAPSE_AND_LET_GO | Step.LET_GO | Step.CANCEL_AND_LET_GO:
+            return ["the authorisation is let go: nothing was charged"]
         case _:
             return []
 
@@ -153,12 +168,6 @@ async def _state(conn: Connection, attempt_id: str) -> Row:
     if row is None:
         raise NotFound("There is no order for this attempt.")
     return row
-
-
-def _refuse_unpaid(evidence: Evidence) -> None:
-    money = read_money(evidence, 0, "XXX")
-    if money.funds is not Funds.PAID:
-        raise NotPaid("Stripe says that this was not paid, so there is nothing to recover.")
 
 
 async def _plan(system: System, subject: Row, actor: str) -> rebuild.Plan | str:

@@ -31,11 +31,9 @@ async def take_request(conn: Connection, request: Row, now: datetime) -> Row:
 
 
 async def mark_requested(conn: Connection, order_id: str, now: datetime, respond_by: datetime) -> None:
-    """The order waits for the provider's answer; the booking's time runs until then."""
+    """The order waits for the provider's answer."""
     await conn.execute(
-        """WITH moved AS (
-               UPDATE orders SET status = 'requested', requested_at = %(now)s, respond_by = %(by)s WHERE order_id = %(id)s)
-           UPDATE bookings SET expires_at = %(by)s WHERE order_id = %(id)s""",
+        "UPDATE orders SET status = 'requested', requested_at = %(now)s, respond_by = %(by)s WHERE order_id = %(id)s",
         {"id": order_id, "now": now, "by": respond_by},
     )
 
@@ -65,6 +63,17 @@ async def mark_moved(
                 WHERE order_id = %(id)s)
            UPDATE bookings SET expires_at = coalesce(%(by)s, expires_at) WHERE order_id = %(id)s AND status = 'requested'""",
         {"id": order_id, "starts": starts_at, "ends": ends_at, "by": respond_by},
+    )
+
+
+async def restore_request(conn: Connection, order_id: str, starts_at: datetime | None, details: str) -> None:
+    """What a rebuilt order agreed to. It ends as long after its beginning as the service lasts now."""
+    await conn.execute(
+        """UPDATE orders o
+              SET starts_at = %(starts)s, ends_at = %(starts)s::timestamptz + make_interval(mins => s.duration_minutes),
+                  details = %(details)s
+             FROM services s WHERE s.offering_id = o.offering_id AND o.order_id = %(id)s""",
+        {"id": order_id, "starts": starts_at, "details": details},
     )
 
 

@@ -15,7 +15,7 @@ from holdfast.messages.facts import cancellation_rule, ink_on, known_locale, mom
 from holdfast.messages.jobs import send_due
 from holdfast.messages.qr import qr_png, qr_svg
 from holdfast.messages.render import message_id_header, render
-from holdfast.messages.rules import KINDS
+from holdfast.messages.rules import KINDS, WAIT_FOR_AN_ANSWER
 from tests.messages.conftest import NOW, OpenOutbox, Outbox
 from tests.messages.server import Mailbox, Server, html_of, text_of
 from tests.support.world import hold, pay
@@ -162,9 +162,11 @@ async def test_what_guests_and_tenants_type_is_only_text(
     ) as outbox:
         name = "Eve\r\nBcc: all@example.com\n" + "x" * 500
         booking = await dinner(outbox, name=name)
-        # payment_failed is not said of what is paid
-        for kind in sorted(KINDS - {"payment_failed"}):
+        # What asks for an answer or for money is not said of what is paid: see test_request_words.py.
+        for kind in sorted(KINDS - WAIT_FOR_AN_ANSWER - {"payment_failed"}):
+            before = len(mailbox.mails)
             mail = await sent(outbox, mailbox, booking, kind)
+            assert len(mailbox.mails) == before + 1
             assert "<script>" not in html_of(mail)
             assert "&lt;script&gt;" in html_of(mail)
             assert "{{ 7*7 }}" in html_of(mail)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
 import pytest
 import stripe
 
+from tests.sandbox.conftest import client_of
 from tests.sandbox.listener import Listener
 from tests.sandbox.test_control import act
 from tests.sandbox.test_intents import charge_of, create, paid
+from tests.support.sandbox import Sandbox
 
 TERM_S = 7 * 86_400 - 7_200
 
@@ -135,6 +138,27 @@ def test_the_same_key_has_the_same_answer(verb: str, client: stripe.StripeClient
     assert len(client.v1.events.list({"types": kinds}).data) == 1
     with pytest.raises(stripe.InvalidRequestError):
         do(held.id, {}, {"idempotency_key": "another"})
+
+
+def test_of_a_capture_and_a_cancellation_at_the_same_instant_one_wins(sandbox: Sandbox) -> None:
+    client = client_of(sandbox)
+    ids = [hold(client).id for _ in range(8)]
+
+    def tried(verb: str, id: str) -> bool:
+        try:
+            getattr(client_of(sandbox).v1.payment_intents, verb)(id)
+        except stripe.InvalidRequestError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(2 * len(ids)) as pool:
+        captures = [pool.submit(tried, "capture", id) for id in ids]
+        cancels = [pool.submit(tried, "cancel", id) for id in ids]
+    for id, captured, cancelled in zip(ids, captures, cancels, strict=True):
+        assert captured.result() != cancelled.result()
+        after = client.v1.payment_intents.retrieve(id)
+        assert after.status == ("succeeded" if captured.result() else "canceled")
+        assert charge_of(client, after).captured is captured.result()
 
 
 def test_intents_are_listed_by_their_making(client: stripe.StripeClient, web: httpx.Client) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import httpx
 import pytest
+from twilio.request_validator import RequestValidator
 
 from holdfast.sandbox.twilio import signature
 from tests.sandbox.listener import Listener
@@ -35,6 +36,15 @@ def test_a_text_is_queued_and_then_delivered(web: httpx.Client, listener: Listen
     for call, one in zip(calls, got, strict=True):
         assert one.headers["x-twilio-signature"] == signature(listener.url, call, "sandbox")
     assert web.get(f"{MESSAGES}/{made['sid']}.json", auth=AUTH).json()["status"] == "delivered"
+
+
+def test_the_providers_own_library_accepts_the_signature(web: httpx.Client, listener: Listener) -> None:
+    send(web, StatusCallback=listener.url)
+    got = listener.wait_for(lambda all_: len(all_) >= 2)
+    validator = RequestValidator("sandbox")
+    for one in got:
+        params = dict(httpx.QueryParams(one.body.decode()))
+        assert validator.validate(listener.url, params, one.headers["x-twilio-signature"])
 
 
 def test_it_is_on_the_phone(web: httpx.Client) -> None:

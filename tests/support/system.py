@@ -266,6 +266,7 @@ def stage_settings(database_url: str, sandbox: Sandbox) -> Settings:
         public_url="http://shop.test",
         secret_key=SECRET_KEY,
         stripe_secret_key=sandbox.secret_key,
+        stripe_publishable_key=sandbox.publishable_key,
         stripe_webhook_secret=(sandbox.webhook_secret,),
         stripe_api_base=sandbox.url,
         smtp_url=f"smtp://127.0.0.1:{sandbox.smtp_port}",

@@ -67,8 +67,8 @@ services = st.builds(
     step=st.sampled_from([5, 15, 20, 30, 45, 60, 70]),
     before=st.sampled_from([0, 5, 30]),
     after=st.sampled_from([0, 10, 60]),
-    lead=st.sampled_from([0, 120, 2880]),
-    horizon=st.sampled_from([1, 3, 365]),
+    lead=st.sampled_from([0, 0, 120, 1500]),
+    horizon=st.sampled_from([2, 30, 365]),
 )
 
 
@@ -76,7 +76,7 @@ services = st.builds(
 def diaries(draw: st.DrawFn) -> tuple[Diary, datetime, datetime, datetime]:
     """With a period and the time at which it is asked."""
     zone, change = draw(st.sampled_from(CHANGES))
-    week = {(one.weekday, one.opens): one for one in draw(st.lists(hours(), max_size=8))}
+    week = {(one.weekday, one.opens): one for one in draw(st.lists(hours(), min_size=3, max_size=10))}
     made = Diary(
         zone,
         list(week.values()),
@@ -86,7 +86,7 @@ def diaries(draw: st.DrawFn) -> tuple[Diary, datetime, datetime, datetime]:
         draw(st.lists(services, min_size=1, max_size=2)),
     )
     now = change - timedelta(minutes=draw(st.integers(0, 4 * DAY_MINUTES)))
-    from_ = now + timedelta(minutes=draw(st.integers(-60, 3 * DAY_MINUTES)))
+    from_ = now + timedelta(minutes=draw(st.integers(-60, 2 * DAY_MINUTES)))
     return made, from_, from_ + timedelta(minutes=draw(st.integers(1, 5 * DAY_MINUTES))), now
 
 

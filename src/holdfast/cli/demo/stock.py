@@ -16,7 +16,7 @@ from holdfast.clock import SystemClock
 from holdfast.database.connection import Connection, apply_schema
 from holdfast.errors import SettingsWrong
 from holdfast.ids import Ids
-from holdfast.providers.store import public_providers, providers_of_tenant, services_of_many
+from holdfast.providers.store import providers_of_tenant, public_providers, services_of_many
 from holdfast.tenants.actions import create_key, find_key
 from holdfast.tenants.store import tenant_by_slug, tenants
 

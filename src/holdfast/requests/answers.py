@@ -116,7 +116,9 @@ async def decline_locked(
     if order["status"] == "declined":
         return order
     if order["accepted_at"] is not None:
-        raise Conflict("This request was accepted; cancel the booking instead.", status=order["status"])
+        raise Conflict(
+            "This request was accepted; cancel the booking instead.", booking_status=order["status"]
+        )
     rules.refuse_answer(order, system.clock.now())
     await end_request(
         system, conn, order, actor, "declined", reason=rules.clean_details(reason), why="declined"

@@ -84,7 +84,7 @@ async def _use(system: System, conn: Connection, link_id: str, answer: str, reas
     actor = f"provider:{link['provider_id']}"
     if order["accepted_at"] is not None or order["status"] != "requested":
         rules.refuse_answer(order, now)
-        raise Conflict("This request was answered already.", status=order["status"])
+        raise Conflict("This request was answered already.", booking_status=order["status"])
     if answer == "accept":
         await accept_locked(system, conn, order["booking_id"], actor, link["provider_id"])
     else:

@@ -43,15 +43,15 @@ def refuse_answer(order: Row, now: datetime) -> None:
     if status == "pending":
         raise Conflict("The customer's card is not authorised yet; there is nothing to answer.")
     if status == "declined":
-        raise Conflict("This request was declined already.", status=status)
+        raise Conflict("This request was declined already.", booking_status=status)
     if status == "cancelled":
-        raise Conflict("The customer has taken this request back.", status=status)
+        raise Conflict("The customer has taken this request back.", booking_status=status)
     if status == "expired":
-        raise Conflict("This request is over: the card's authorisation is gone.", status=status)
+        raise Conflict("This request is over: the card's authorisation is gone.", booking_status=status)
     if status != "requested":
-        raise Conflict(f"A booking that is {status} needs no answer.", status=status)
+        raise Conflict(f"A booking that is {status} needs no answer.", booking_status=status)
     if now >= order["respond_by"]:
-        raise Conflict("The time to answer was over.", status=status)
+        raise Conflict("The time to answer was over.", booking_status=status)
 
 
 def refuse_moving(order: Row, now: datetime) -> None:

@@ -43,14 +43,15 @@ def problem_response(error: HoldfastError) -> Response:
 
 
 def problem_document(error: HoldfastError) -> dict[str, Any]:
-    return {
+    """RFC 9457: its own members come first, and no extra one of the same name takes their place."""
+    own = {
         "type": f"urn:holdfast:problem:{error.code}",
         "title": error.title,
         "status": error.status,
         "detail": error.detail,
         "code": error.code,
-        **error.extra,
     }
+    return {**own, **error.extra, **own}
 
 
 def internal_problem() -> Response:

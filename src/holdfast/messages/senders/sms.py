@@ -3,7 +3,8 @@
 
 Twilio has no idempotency key. So an answer that did not come leaves it open whether the SMS went (`may_have_left`), and before
 it is repeated `find` asks Twilio's own list. The library speaks through our httpx: nothing else is opened, and TWILIO_API_BASE
-can lead to the sandbox. It is imported with the first SMS (0.1 s, 20 MB). Neither numbers nor texts are logged here.
+can lead to the sandbox. Both are imported with the first batch and the first SMS: a web process
+never needs them (20 MB). Neither numbers nor texts are logged here.
 """
 
 from __future__ import annotations
@@ -17,11 +18,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import httpx
-
 from holdfast.messages.senders.mail import one_line
 
 if TYPE_CHECKING:
+    import httpx
     from twilio.rest import Client
 
 TWILIO_API = "https://api.twilio.com"
@@ -87,6 +87,8 @@ class SmsSender:
     @asynccontextmanager
     async def batch(self) -> AsyncIterator[SmsBatch]:
         """Connections for several SMS; none is opened before the first."""
+        import httpx
+
         # A proxy in the environment is meant for the world outside, not for the sandbox. Connecting gives up first: then it is
         # known that nothing left.
         abroad = self.api_base == TWILIO_API
@@ -127,6 +129,8 @@ class SmsBatch:
     async def _asked(self, ask: Callable[[Client], Any], *, writes: bool) -> Any:
         if self._sender.missing:
             raise SmsError("settings", None, None, self._sender.missing)
+        import httpx
+
         client = self._client = self._client or _client(self._sender, self._http)
         try:
             async with asyncio.timeout(self._sender.timeout_s):
@@ -156,11 +160,10 @@ def _from_answer(problem: Exception, writes: bool) -> SmsError:
 
 
 def _in_words(problem: Exception) -> str:
-    return (
-        "no answer in time"
-        if isinstance(problem, TimeoutError | httpx.TimeoutException)
-        else type(problem).__name__
-    )
+    import httpx
+
+    late = isinstance(problem, TimeoutError | httpx.TimeoutException)
+    return "no answer in time" if late else type(problem).__name__
 
 
 def _client(sender: SmsSender, http: httpx.AsyncClient) -> Client:

@@ -35,3 +35,12 @@ def test_everything_that_is_wrong_is_said_at_once() -> None:
         "HOLD_MINUTES",
         "STRIPE_SECRET_KEY",
     ]
+
+
+def test_half_of_the_settings_for_sms_are_none() -> None:
+    twilio = {"TWILIO_ACCOUNT_SID": "AC1", "TWILIO_AUTH_TOKEN": "t", "TWILIO_FROM": "+447700900000"}
+    assert load_settings(twilio, dotenv=None).twilio_from == "+447700900000"
+    assert load_settings({}, dotenv=None).twilio_from == ""
+    for missing in twilio:
+        with pytest.raises(SettingsWrong, match=f"{missing}: is not set, and SMS need it"):
+            load_settings({**twilio, missing: ""}, dotenv=None)

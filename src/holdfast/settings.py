@@ -174,9 +174,23 @@ def _contradictions(settings: Settings) -> list[str]:
         )
     if any(not secret.startswith("whsec_") for secret in settings.stripe_webhook_secret):
         problems.append("STRIPE_WEBHOOK_SECRET: each must begin with whsec_")
+    problems += _half_of_twilio(settings)
     if settings.secret_key and len(settings.secret_key) < 16:
         problems.append("SECRET_KEY: must have at least 16 characters")
     return problems
+
+
+def _half_of_twilio(settings: Settings) -> list[str]:
+    """All of them or none: with a part of them nothing can be sent."""
+    needed = {
+        "TWILIO_ACCOUNT_SID": settings.twilio_account_sid,
+        "TWILIO_AUTH_TOKEN": settings.twilio_auth_token,
+        "TWILIO_FROM": settings.twilio_from,
+    }
+    missing = [name for name, value in needed.items() if not value]
+    if not missing or len(missing) == len(needed):
+        return []
+    return [f"{name}: is not set, and SMS need it beside the other TWILIO settings" for name in missing]
 
 
 def _read_dotenv(path: Path) -> dict[str, str]:

@@ -79,8 +79,13 @@ TIMELINE: Mapping[str, tuple[str, str, bool]] = {
     "mail_failed": ("A message could not be delivered; a person sees to it", "warn", True),
     "mail_not_needed": ("A message was not needed any more", "info", False),
     "mail_again": ("Message sent once more", "info", False),
+    "provider_told": ("Message to the provider sent", "good", False),
+    "provider_not_told": ("A message to the provider did not arrive; a person sees to it", "warn", False),
+    "provider_message_not_needed": ("A message to the provider was not needed any more", "info", False),
     "arrived": ("You have arrived", "good", True),
     "arrival_undone": ("Arrival taken back", "info", True),
+    "completed": ("It took place", "good", True),
+    "no_show": ("Marked as missed", "info", True),
     "cancelled": ("Booking cancelled", "info", True),
     "declined": ("Declined", "info", True),
     "expired": ("Not paid in time; the seats went back on sale", "info", True),
@@ -97,7 +102,17 @@ TIMELINE: Mapping[str, tuple[str, str, bool]] = {
     "booking_made_again": ("Booking put right", "good", True),
     "repaired": ("Put right by a check", "good", False),
 }
-MAILED = frozenset({"mailed", "mail_failed", "mail_not_needed", "mail_again"})
+MAILED = frozenset(
+    {
+        "mailed",
+        "mail_failed",
+        "mail_not_needed",
+        "mail_again",
+        "provider_told",
+        "provider_not_told",
+        "provider_message_not_needed",
+    }
+)
 WHY_MONEY_GOES_BACK = {
     "late": "It came after the hold was over, and the seats were gone",
     "surplus": "It was paid twice",
@@ -111,6 +126,14 @@ MESSAGES: Mapping[str, str] = {
     "payment_failed": "About your payment",
     "money_returned": "Money returned",
     "booking_moved": "Change of time or place",
+    # To the provider: customers do not see these.
+    "request_to_answer": "To the provider: a new request",
+    "request_reminder": "To the provider: reminder of the request",
+    "request_withdrawn": "To the provider: request withdrawn",
+    "provider_booking_confirmed": "To the provider: booked",
+    "provider_booking_cancelled": "To the provider: cancelled",
+    "provider_booking_rescheduled": "To the provider: another time",
+    "provider_authorisation_lost": "To the provider: authorisation lost",
     "booking_rescheduled": "Another time",
     "request_received": "Your request was sent",
     "request_declined": "The answer",

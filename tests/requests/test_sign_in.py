@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -171,4 +172,12 @@ async def test_an_administrator_chooses(practice: Practice) -> None:
     await practice.http.post("/provider/sign-out")
     assert (await practice.http.get("/provider/requests")).status_code == 303
     assert (await practice.http.get("/provider/choose")).headers["location"] == "/provider"
+    await practice.stage.assert_all_laws_hold()
+
+
+async def test_two_at_once_use_a_link_once(practice: Practice) -> None:
+    await ask_for_link(practice, "expert@example.com")
+    link = await link_in_mail(practice)
+    answers = await asyncio.gather(*(practice.http.post(link) for _ in range(5)))
+    assert sorted(answer.status_code for answer in answers) == [303, 409, 409, 409, 409]
     await practice.stage.assert_all_laws_hold()

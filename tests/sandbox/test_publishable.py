@@ -104,6 +104,38 @@ def test_a_card_that_is_mistyped_is_refused(
 
 
 @pytest.mark.parametrize(
+    ("data", "param"),
+    [
+        ({"payment_method_data[type]": "klarna"}, "payment_method_data[type]"),
+        ({"payment_method_data[card][number]": "4242424242424242"}, "payment_method_data[type]"),
+        ({"payment_method_data[type]": "card"}, "payment_method_data[card][number]"),
+        (CARD | {"payment_method": "pm_card_visa"}, "payment_method_data"),
+    ],
+)
+def test_a_method_that_is_no_card_is_refused(
+    data: dict[str, str], param: str, visitor: httpx.Client, intent: stripe.PaymentIntent
+) -> None:
+    given = {"client_secret": intent.client_secret, **data}
+    answer = visitor.post(f"/v1/payment_intents/{intent.id}/confirm", data=given)
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, param)
+
+
+def test_a_method_is_made_of_a_number_and_then_used(
+    client: stripe.StripeClient, visitor: httpx.Client, intent: stripe.PaymentIntent
+) -> None:
+    card = {
+        "type": "card",
+        "card[number]": "5555555555554444",
+        "card[exp_month]": "1",
+        "card[exp_year]": "2034",
+    }
+    method = visitor.post("/v1/payment_methods", data=card).json()
+    assert (method["card"]["brand"], method["card"]["last4"]) == ("mastercard", "4444")
+    after = client.v1.payment_intents.confirm(intent.id, {"payment_method": method["id"]})
+    assert after.status == "requires_capture"
+
+
+@pytest.mark.parametrize(
     ("method", "path"),
     [
         ("GET", "/v1/payment_intents"),

@@ -50,7 +50,12 @@ async def given(call: Call) -> Row | None:
 
 def from_data(call: Call, data: Json, inside: str) -> Row:
     """A card as a person typed it. What is wrong in it is the card's error, as the card form shows it."""
-    card = data.get("card") if isinstance(data, dict) else None
+    named = f"{inside}[type]" if inside else "type"
+    if not isinstance(data, dict) or "type" not in data:
+        raise missing_parameter(named)
+    if data["type"] != "card":
+        raise invalid(f"Invalid {named}: the sandbox takes cards only.", named)
+    card = data.get("card")
     if not isinstance(card, dict) or not card.get("number"):
         raise missing_parameter(f"{inside}[card][number]" if inside else "card[number]")
     number = "".join(character for character in str(card["number"]) if character.isdigit())

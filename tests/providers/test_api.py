@@ -72,7 +72,7 @@ async def test_a_provider_is_put_in_opened_and_found(api: Api) -> None:
     starts = datetime.fromisoformat(first_one["starts_at"])
     assert first_one["starts_at"].endswith("T15:00:00Z"), "midnight in Tokyo"
     assert first_one["slot_id"] == slot_id(half_hour, starts)
-    of_one = {**asked, "offering_id": half_hour}
+    of_one: dict[str, Any] = {**asked, "offering_id": half_hour}
     assert (await api.http.get(f"/api/providers/{one}/slots", params=of_one)).json() == slots
     [found] = (await api.http.get("/api/slots", params={"from": tomorrow, "each": 2})).json()["services"]
     assert (found["offering_id"], found["price"], len(found["slots"])) == (half_hour, 3500, 2)

@@ -45,6 +45,7 @@ TIMELINE: Mapping[str, tuple[str, str, bool]] = {
     "cancelled": ("Cancelled", "info", True),
 }
 UNANSWERED = "unanswered"
+HOURS_READ_AS_HOURS = 48
 
 
 def state_of(view: View, zone: str, locale: str) -> State:
@@ -162,4 +163,9 @@ def _share(tier: Mapping[str, Any]) -> str:
 def _notice(hours: int) -> str:
     if hours == 0:
         return "before it begins"
-    return f"{in_words(hours * 60)} or more before"
+    long = (
+        in_words(hours * 60)
+        if hours > HOURS_READ_AS_HOURS
+        else f"{hours} {'hour' if hours == 1 else 'hours'}"
+    )
+    return f"{long} or more before"

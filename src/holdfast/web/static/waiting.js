@@ -18,7 +18,7 @@ function follow() {
     const confirmation = booking.messages?.[0]?.status ?? "";
     const appointment = booking.appointment;
     if (appointment && (Boolean(appointment.accepted_at) !== Boolean(accepted) || String(appointment.times_rescheduled) !== moved)) return true;
-    return booking.status !== status || (status === "confirmed" && confirmation !== messages);
+    return booking.status !== status || (["requested", "confirmed"].includes(status) && confirmation !== messages);
   }
 
   function showTime() {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from holdfast.bookings.actions import Placed
 from holdfast.bookings.cancelling import request_cancel
-from holdfast.refunds import rules
+from holdfast.refunds import actions, rules, store
 from holdfast.refunds.jobs import look_at_pending
 from tests.support.system import Stage
 
@@ -134,3 +135,22 @@ async def test_one_from_before_there_were_times_is_due(stage: Stage) -> None:
     await stage.execute("UPDATE refunds SET try_at = NULL")
     assert await look_at_pending(stage.system) == 1
     assert (await stage.row("SELECT try_at FROM refunds"))["try_at"] is not None
+
+
+async def test_a_worker_that_died_while_looking_is_followed_by_another(stage: Stage) -> None:
+    await pending(stage)
+    await stage.advance(days=11)
+    async with stage.system.database.transaction() as conn:
+        [claimed] = await store.claim_pending(conn, stage.clock.now(), actions.LEASE, 20)
+    assert await look_at_pending(stage.system) == 0  # it is the other one's until the lease is over
+    await stage.advance(seconds=actions.LEASE.total_seconds())
+    assert await look_at_pending(stage.system) == 1
+    assert (claimed["status"], await state(stage)) == ("pending", "succeeded")
+    await stage.assert_all_laws_hold()
+
+
+async def test_two_workers_look_once(stage: Stage) -> None:
+    await pending(stage)
+    await stage.advance(hours=1)
+    looked = await asyncio.gather(*(look_at_pending(stage.system) for _ in range(4)))
+    assert sum(looked) == 1

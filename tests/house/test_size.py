@@ -14,6 +14,7 @@ MEASURED = (".py", ".js", ".sh", ".html", ".css", ".sql")
 LONG_FILES = {
     "src/holdfast/database/schema.sql": "the schema is the first document: one file, read from top to bottom",
     "src/holdfast/database/migrations/0001_start.sql": "the first schema, word for word as it was",
+    "src/holdfast/database/migrations/0002_requests_and_slots.sql": "one step, applied whole: what it leads to is in schema.sql",
 }
 LONG_FUNCTIONS: dict[str, str] = {}
 

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
-from holdfast.bookings import cancelling, store, views, words
+from holdfast.bookings import appointment_words, cancelling, store, views, words
 from holdfast.bookings.rules import TRANSITIONS
 from holdfast.catalog.store import event as event_by_id
 from holdfast.database.connection import Connection
@@ -218,7 +218,12 @@ async def _shown(
         left=_left(view),
         form_id=system.ids.new("ref"),
         offered=offered,
-        story=words.staffs_story(view["timeline"], view["currency"], tenant["locale"]),
+        story=words.staffs_story(
+            view["timeline"],
+            view["currency"],
+            tenant["locale"],
+            appointment_words.TIMELINE if view["appointment"] else words.TIMELINE,
+        ),
         message_names=words.MESSAGES,
         message_states=words.MESSAGE_STATES,
         said=said,

@@ -186,7 +186,7 @@ async def search(
     return await _all(
         conn,
         """SELECT b.booking_id, b.order_id, b.reference, b.status, b.contact_name, b.contact_email, b.seats, b.created_at,
-                  b.offering_id, f.title, f.starts_at, f.time_zone, o.amount, o.currency,
+                  b.offering_id, f.title, coalesce(o.starts_at, f.starts_at) AS starts_at, f.time_zone, o.amount, o.currency,
                   coalesce((SELECT sum(p.captured)
                       FROM payments p WHERE p.order_id = o.order_id AND p.purpose = 'order'), 0)::bigint
                       AS amount_paid,

@@ -127,13 +127,6 @@ MESSAGES: Mapping[str, str] = {
     "money_returned": "Money returned",
     "booking_moved": "Change of time or place",
     # To the provider: customers do not see these.
-    "request_to_answer": "To the provider: a new request",
-    "request_reminder": "To the provider: reminder of the request",
-    "request_withdrawn": "To the provider: request withdrawn",
-    "provider_booking_confirmed": "To the provider: booked",
-    "provider_booking_cancelled": "To the provider: cancelled",
-    "provider_booking_rescheduled": "To the provider: another time",
-    "provider_authorisation_lost": "To the provider: authorisation lost",
     "booking_rescheduled": "Another time",
     "request_received": "Your request was sent",
     "request_declined": "The answer",
@@ -203,10 +196,15 @@ def guests_story(
     ]
 
 
-def staffs_story(entries: Sequence[View], currency: str, locale: str) -> list[dict[str, Any]]:
+def staffs_story(
+    entries: Sequence[View],
+    currency: str,
+    locale: str,
+    titles: Mapping[str, tuple[str, str, bool]] = TIMELINE,
+) -> list[dict[str, Any]]:
     """All of it, with who did it and why. What has no words of its own yet is shown as it is written."""
     return [
-        _titled(entry)
+        _titled(entry, titles)
         | {"text": _joined(_figures(entry, currency, locale), _reasons(entry)), "actor": entry["actor"]}
         for entry in entries
     ]

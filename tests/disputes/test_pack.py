@@ -14,6 +14,7 @@ from holdfast.database.connection import Connection
 from holdfast.disputes import pack, views
 from holdfast.disputes.evidence_words import LONGEST_FIELD
 from holdfast.door.actions import Door, arrive
+from holdfast.payments.settle import settle_booking
 from tests.support.system import Stage
 
 ALL_FIELDS = 150_000  # characters of all text fields together: docs.stripe.com/api/disputes/update
@@ -85,6 +86,32 @@ async def test_no_secret_link_no_address_of_a_network_and_no_key_is_in_it(stage:
         assert "staff:" not in text, name
     assert "customer_purchase_ip" not in "".join(files)
     assert "[link]" in files["documents/customer_communication.html"]
+
+
+async def test_the_log_of_the_customer_is_what_the_customer_did(stage: Stage) -> None:
+    """Heard of on the customer's own page, a confirmation is still ours."""
+    placed = await stage.book()
+    await stage.pay(placed.checkout_session_id)
+    await settle_booking(stage.system, placed.booking_id, "page")
+    dispute = await stage.dashboard("open_dispute", session=placed.checkout_session_id)
+    await stage.deliver()
+    await stage.settle_down()
+    _, files = await downloaded(stage, dispute["id"])
+    log = files["fields/access_activity_log.txt"]
+    assert "Seats held" in log
+    assert "Paid" in log
+    assert "confirmed" not in log
+
+
+async def test_moved_after_the_order_the_dates_say_so(stage: Stage) -> None:
+    _, dispute_id = await disputed(stage)
+    _, files = await downloaded(stage, dispute_id)
+    assert "it was moved" not in files["fields/refund_policy_disclosure.txt"]
+    await stage.execute(
+        "UPDATE offerings SET starts_at = starts_at + interval '1 hour', version = version + 1"
+    )
+    _, files = await downloaded(stage, dispute_id)
+    assert "it was moved after the order" in files["fields/refund_policy_disclosure.txt"]
 
 
 async def test_who_came_is_evidence(stage: Stage) -> None:

@@ -90,7 +90,7 @@ def as_json(case: Case) -> dict[str, Any]:
             "seats": agreed["seats"],
         },
         "timeline": [
-            {"at": one["at"], "who": words.who(one["actor"]), "what": words.what_happened(one)}
+            {"at": one["at"], "who": words.who_did(one), "what": words.what_happened(one)}
             for one in case.timeline
         ],
         "fields": fields(case),
@@ -236,8 +236,7 @@ def _attendance(case: Case) -> Section:
 
 def _story(case: Case) -> Section:
     rows = tuple(
-        (words.moment(case, one["at"]), words.who(one["actor"]), words.what_happened(one))
-        for one in case.timeline
+        (words.moment(case, one["at"]), words.who_did(one), words.what_happened(one)) for one in case.timeline
     )
     return Section(
         "Everything that happened", ("service_documentation",), headings=("When", "Who", "What"), rows=rows
@@ -297,7 +296,7 @@ def _returned(case: Case, refund: Row) -> str:
 
 def _log(case: Case) -> str:
     """What the customer did, and the door."""
-    entries = [one for one in case.timeline if words.who(one["actor"]) == words.WHO["customer"]]
+    entries = [one for one in case.timeline if words.who_did(one) == words.WHO["customer"]]
     lines = [f"{words.moment(case, one['at'])}: {words.what_happened(one)}" for one in entries]
     if case.agreement["arrived_at"]:
         lines.append(f"{words.moment(case, case.agreement['arrived_at'])}: {words.attendance(case)}")

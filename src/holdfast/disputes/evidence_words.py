@@ -32,6 +32,9 @@ PLACED_BY = {
 }
 WHO = {"customer": "the customer", "stripe": "Stripe", "worker": "our system", "operator": "our system"}
 WHO_BY_KIND = {"staff": "our staff", "provider": "the provider"}
+OUR_DOING = frozenset(
+    {"confirmed", "expired", "stuck", "money_goes_back", "payment_failed", "hold_extended", "refund_owed"}
+)
 OUTCOME = {
     "queued": "waiting to be sent",
     "sending": "waiting to be sent",
@@ -51,7 +54,7 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Case:
-    """The rows of one dispute. `timeline`: [{"at", "title", "text", "actor"}], already in words."""
+    """The rows of one dispute. `timeline`: [{"at", "what", "title", "text", "actor"}], already in words."""
 
     dispute: Row
     agreement: Row
@@ -75,7 +78,12 @@ def refund_rules(case: Case) -> list[str]:
     if agreed["starts_at"] is None:
         return ["It has no fixed time: cancelled before it is delivered, all of the money is returned."]
     told = [_tier(case, int(tier["notice_hours"]), int(tier["percent"])) for tier in tiers]
-    return [*told, "Cancelled later, nothing is returned." if told else "It is not refundable."]
+    moved = (
+        ["These dates go by the time that holds now: it was moved after the order."]
+        if agreed["moved"]
+        else []
+    )
+    return [*told, "Cancelled later, nothing is returned." if told else "It is not refundable.", *moved]
 
 
 def _tier(case: Case, hours: int, percent: int) -> str:
@@ -113,6 +121,11 @@ def what_happened(entry: Row) -> str:
     return clean(f"{entry['title']}: {entry['text']}" if entry["text"] else entry["title"])
 
 
+def who_did(entry: Row) -> str:
+    """What follows from a payment is not the customer's doing, though it was seen when the customer opened a page."""
+    return who("worker" if entry["actor"] == "customer" and entry["what"] in OUR_DOING else entry["actor"])
+
+
 def who(actor: str) -> str:
     """Without the hint of a key: a bank has no use for it."""
     kind = actor.partition(":")[0]
@@ -135,7 +148,8 @@ def moment(case: Case, at: datetime | None) -> str:
     """On the clock of the place, and which clock that is; empty when there is no time."""
     if at is None:
         return ""
-    return at.astimezone(ZoneInfo(case.agreement["time_zone"])).strftime("%-d %B %Y, %H:%M:%S %Z")
+    there = at.astimezone(ZoneInfo(case.agreement["time_zone"]))
+    return there.strftime(f"%-d %B %Y, %H:%M{':%S' if there.second else ''} %Z")
 
 
 def cut(text: str, longest: int) -> str:

@@ -53,7 +53,12 @@ async def case_of(conn: Connection, tenant_id: int, dispute_id: str) -> Case | N
         payments=await store.payments(conn, order_id),
         refunds=await store.refunds(conn, order_id, MOST_REFUNDS),
         messages=await store.messages(conn, agreement["booking_id"], MOST_MESSAGES),
-        timeline=words.staffs_story(entries, agreement["currency"], agreement["locale"]),
+        timeline=[
+            {**told, "what": entry["what"]}
+            for told, entry in zip(
+                words.staffs_story(entries, agreement["currency"], agreement["locale"]), entries, strict=True
+            )
+        ],
     )
 
 

@@ -86,6 +86,7 @@ async def agreement(conn: Connection, order_id: str) -> Row:
                   o.respond_by, o.accepted_at, o.times_rescheduled, b.booking_id, b.reference, b.contact_name, b.contact_email,
                   b.contact_phone, b.seats, b.confirmed_at, b.ended_at, f.kind, f.title, f.description, f.venue, f.time_zone,
                   coalesce(o.starts_at, f.starts_at) AS starts_at, coalesce(o.ends_at, f.ends_at) AS ends_at,
+                  o.times_rescheduled > 0 OR f.version > o.offering_version AS moved,
                   r.name AS provider_name, t.name AS tenant_name, t.locale,
                   a.at AS arrived_at, a.recorded_at AS arrival_recorded_at, a.actor AS arrival_actor
              FROM orders o JOIN bookings b USING (order_id) JOIN offerings f ON f.offering_id = o.offering_id

@@ -127,6 +127,13 @@ MESSAGES: Mapping[str, str] = {
     "money_returned": "Money returned",
     "booking_moved": "Change of time or place",
     # To the provider: customers do not see these.
+    "request_to_answer": "To the provider: a new request",
+    "request_reminder": "To the provider: reminder of the request",
+    "request_withdrawn": "To the provider: request withdrawn",
+    "provider_booking_confirmed": "To the provider: booked",
+    "provider_booking_cancelled": "To the provider: cancelled",
+    "provider_booking_rescheduled": "To the provider: another time",
+    "provider_authorisation_lost": "To the provider: authorisation lost",
     "booking_rescheduled": "Another time",
     "request_received": "Your request was sent",
     "request_declined": "The answer",

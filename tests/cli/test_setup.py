@@ -108,3 +108,14 @@ def test_a_key_needs_a_tenant_and_a_known_scope(holdfast: Holdfast, catalog: str
     holdfast("catalog", "load", catalog)
     ran = holdfast("keys", "create", "--scope", "everything", "--json")
     assert (ran.code, ran.json["code"]) == (2, "validation_failed")
+
+
+def test_a_key_that_speaks_for_one_provider(holdfast: Holdfast, tmp_path: Path) -> None:
+    path = tmp_path / "providers.yaml"
+    path.write_text(CATALOG + "providers:\n  - {id: 3, name: An expert}\n")
+    assert holdfast("catalog", "load", str(path)).code == 0
+    made = holdfast("keys", "create", "--scope", "provider", "--provider", "3", "--json")
+    assert (made.code, made.json["provider_id"]) == (0, 3)
+    assert holdfast("keys", "list", "--json").json["keys"][0]["provider_id"] == 3
+    for unknown in ("4", "0", str(2**63), "x"):
+        assert holdfast("keys", "create", "--scope", "provider", "--provider", unknown).code == 2

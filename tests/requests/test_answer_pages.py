@@ -1,5 +1,5 @@
 """The links in a provider's message: opening one changes nothing, its button answers once, and whoever comes too late reads what
-became of the request. Failure modes: F07, F16 at the provider's end."""
+became of the request. Failure modes: F16, F30."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A provider's list of requests, answers given there, attendance, the diary and the staff's way in. Failure modes: F01, F25."""
+"""A provider's list of requests, answers given there, the diary and the staff's way in. Failure modes: F01, F25, F30."""
 
 from __future__ import annotations
 
@@ -232,4 +232,24 @@ async def test_staff_open_a_providers_pages(practice: Practice) -> None:
     assert told["actor"].startswith("staff:hf_")
     for unknown in (practice.provider_id + 100, 0, 2**70):
         assert (await practice.http.get(f"/staff/providers/{unknown}")).status_code in {404, 422}
+    await practice.stage.assert_all_laws_hold()
+
+
+async def test_a_yes_while_stripe_is_away_is_kept(practice: Practice) -> None:
+    """The provider need not come back: the capture follows by itself (F30)."""
+    placed = await practice.requested()
+    await practice.sign_in()
+    await practice.stage.stripe_away()
+    done = await practice.http.post(f"/provider/requests/{placed.booking_id}/accept")
+    assert done.headers["location"] == "/provider/requests?list=new&said=accepted"
+    page = await practice.http.get("/provider/requests?list=new")
+    assert "The card is being charged" in page.text
+    assert "Yes, accept" not in page.text
+    refused = await practice.http.post(f"/provider/requests/{placed.booking_id}/decline")
+    assert refused.status_code == 409
+    await practice.stage.stripe_back()
+    await practice.stage.advance(minutes=10)
+    await practice.stage.run_jobs()
+    assert await practice.status(placed) == "confirmed"
+    assert "Sample Fan" in (await practice.http.get("/provider/requests?list=upcoming")).text
     await practice.stage.assert_all_laws_hold()

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from holdfast.system import System
 
 app = typer.Typer(no_args_is_help=True, help="Makes, lists and revokes API keys.")
+LARGEST_ID = 2**63 - 1
 Tenant = Annotated[str, typer.Option("--tenant", metavar="SLUG", help="Whose key it is.")]
 
 
@@ -30,6 +31,12 @@ def create(
     ],
     tenant: Tenant = "default",
     name: Annotated[str, typer.Option("--name", help="What you will know it by.")] = "",
+    provider: Annotated[
+        int | None,
+        typer.Option(
+            "--provider", metavar="ID", help="Whom a key of scope provider speaks for.", min=1, max=LARGEST_ID
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Makes a key and prints it, once.
@@ -44,8 +51,11 @@ def create(
         async with system.database.transaction() as conn:
             owner = await _tenant_id(conn, tenant)
             now = system.clock.now()
-            clear, key = await create_key(conn, system.ids, now, owner, name or "+".join(scopes), scopes)
-        return {"key": clear, "key_id": key.key_id, "hint": key.hint, "tenant": tenant, "scopes": scopes}
+            clear, key = await create_key(
+                conn, system.ids, now, owner, name or "+".join(scopes), scopes, provider
+            )
+        told = {"key": clear, "key_id": key.key_id, "hint": key.hint, "tenant": tenant, "scopes": scopes}
+        return told if provider is None else {**told, "provider_id": provider}
 
     made = run_with_system(context, work)
     if json:

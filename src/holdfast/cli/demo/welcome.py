@@ -21,6 +21,8 @@ def show_welcome(demo: dict[str, Any]) -> None:
         ("Book a table", f"{web}/events/{event['id']}  ({event['title']}, {event['free']} seats free)"),
         ("Staff", f"{web}/staff"),
         ("Staff's key", demo["keys"].get("admin", "")),
+        ("A provider", f"{web}/provider"),
+        ("A provider's key", demo["keys"].get("provider", "")),
         ("Mailbox", demo["mailbox"]),
         ("Stripe's books", f"{sandbox}/"),
         ("API", f"{web}/docs"),

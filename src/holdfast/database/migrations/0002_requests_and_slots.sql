@@ -105,6 +105,7 @@ ALTER TABLE message_tries ADD CONSTRAINT message_tries_outcome_check
 CREATE INDEX bookings_requested ON bookings (tenant_id, offering_id) WHERE status = 'requested';
 
 ALTER TABLE attempts ADD COLUMN capture_before timestamptz;
+CREATE INDEX attempts_authorised ON attempts (capture_before) WHERE kind = 'payment_intent';
 
 -- What is to become of an authorisation, the intention first: `capture` takes the money, `cancel` lets it go. Stripe is asked
 -- between transactions, with this row's id as idempotency key. One decision holds for an attempt; another may follow one that
@@ -241,8 +242,8 @@ LANGUAGE sql STABLE AS $$
         SELECT h.provider_id, 8, h.opens, h.closes, 1440::bigint * 60000000 * 8, true
           FROM opening_hours h WHERE h.provider_id IN (SELECT provider_id FROM wanted) AND h.weekday = 1),
     timed AS (
-        SELECT e.*, e.midnight + (1000000 * extract(epoch FROM e.opens))::bigint AS opens_at,
-               e.midnight + (1000000 * extract(epoch FROM e.closes))::bigint AS closes_at FROM eight_days e),
+        SELECT e.*, e.midnight + (1000000 * date_part('epoch', e.opens))::bigint AS opens_at,
+               e.midnight + (1000000 * date_part('epoch', e.closes))::bigint AS closes_at FROM eight_days e),
     followed AS (
         SELECT t.*, max(closes_at) OVER (PARTITION BY provider_id ORDER BY opens_at, closes_at
                                          ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before FROM timed t),
@@ -254,10 +255,11 @@ LANGUAGE sql STABLE AS $$
                (max(closes_at) OVER (PARTITION BY provider_id, chain) - midnight) * interval '1 microsecond' AS open_until,
                coalesce(opens_at < before, false) AS again FROM chained),
     weeks AS MATERIALIZED (
-        SELECT d.offering_id, d.time_zone, h.weekday, h.opens, h.closes, h.open_until, h.again
+        SELECT d.*, h.weekday, h.opens, h.closes, h.open_until, h.again
           FROM diaries d JOIN week h USING (provider_id) WHERE NOT h.repeated),
     hours AS (
-        SELECT w.offering_id, t.opens_at, t.closes_at, t.open_until, w.again OR NOT y.even AS again
+        SELECT w.offering_id, w.lasts, w.step, w.earliest, w.latest, w.barred, t.opens_at, t.closes_at, t.open_until,
+               w.again OR NOT y.even AS again
           FROM weeks w
           JOIN days y ON y.time_zone = w.time_zone AND y.weekday = w.weekday
          CROSS JOIN LATERAL (
@@ -266,15 +268,16 @@ LANGUAGE sql STABLE AS $$
                       CASE WHEN y.even THEN y.midnight + w.open_until
                            ELSE (y.day + w.open_until) AT TIME ZONE w.time_zone END AS open_until) t
         UNION ALL
-        SELECT d.offering_id, lower(e.during), upper(e.during), upper(e.during), true
+        SELECT d.offering_id, d.lasts, d.step, d.earliest, d.latest, d.barred, lower(e.during), upper(e.during), upper(e.during),
+               true
           FROM diaries d JOIN opening_exceptions e ON e.provider_id = d.provider_id
          WHERE e.kind = 'open' AND e.during && tstzrange(from_at, until_at + interval '1 day')),
     pieces AS MATERIALIZED (
         SELECT b.offering_id, b.lasts, b.step, b.opens_at, b.again, b.lowest, b.highest,
                b.barred && tstzrange(b.lowest, b.highest, '[]') AS cut
-          FROM (SELECT o.offering_id, d.lasts, d.step, d.barred, o.opens_at, o.again, greatest(o.opens_at, d.earliest) AS lowest,
-                       least(o.open_until - d.lasts, o.closes_at - interval '1 microsecond', d.latest) AS highest
-                  FROM hours o JOIN diaries d USING (offering_id) OFFSET 0) b
+          FROM (SELECT o.offering_id, o.lasts, o.step, o.barred, o.opens_at, o.again, greatest(o.opens_at, o.earliest) AS lowest,
+                       least(o.open_until - o.lasts, o.closes_at - interval '1 microsecond', o.latest) AS highest
+                  FROM hours o OFFSET 0) b
          WHERE b.lowest <= b.highest),
     runs AS MATERIALIZED (
         SELECT p.offering_id, p.lasts, p.step, p.again,
@@ -307,14 +310,14 @@ RETURNS TABLE (offering_id bigint, starts_at timestamptz, ends_at timestamptz) L
      CROSS JOIN LATERAL generate_series(r.first_at, r.last_at, r.step) AS slot
 $$;
 
--- For a search: the first `each` free slots of each service in the period. Looks a few days ahead first, and further only for
+-- For a search: the first `each` free slots of each service in the period. Looks a week ahead first, and further only for
 -- services that have not so many there: of hundreds of diaries over months, most are never read to their end.
 CREATE FUNCTION next_free_slots(of_offerings bigint[], from_at timestamptz, until_at timestamptz, at timestamptz, each integer)
 RETURNS TABLE (offering_id bigint, starts_at timestamptz, ends_at timestamptz) LANGUAGE plpgsql STABLE AS $$
 #variable_conflict use_column
 DECLARE
     remaining  bigint[] := of_offerings;
-    ahead      interval := interval '3 days';
+    ahead      interval := interval '7 days';
     until_then timestamptz;
     found      record;
 BEGIN

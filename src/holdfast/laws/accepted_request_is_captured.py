@@ -18,10 +18,10 @@ LAW = Law(
     violations="""
         SELECT o.order_id AS subject, o.accepted_at AS since, o.order_id, o.amount, o.currency, c.capture_id, c.status AS capture,
                c.tries, c.failure
-          FROM orders o
+          FROM bookings b JOIN orders o USING (order_id)
      LEFT JOIN LATERAL (SELECT * FROM captures c WHERE c.order_id = o.order_id AND c.action = 'capture'
                       ORDER BY c.created_at DESC LIMIT 1) c ON true
-         WHERE o.status = 'requested' AND o.accepted_at < %(now)s - interval '10 minutes'""",
+         WHERE b.status = 'requested' AND o.status = 'requested' AND o.accepted_at < %(now)s - interval '10 minutes'""",
     repair=capture_accepted,
     breaks_with="""
         UPDATE orders SET accepted_at = %(now)s - interval '11 minutes' WHERE order_id = %(asked_order)s""",

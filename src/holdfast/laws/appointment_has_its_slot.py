@@ -17,7 +17,8 @@ LAW = Law(
     severity=Severity.BOOKING,
     violations="""
         SELECT b.booking_id AS subject, b.created_at AS since, b.order_id, b.offering_id, b.status, b.reference, o.starts_at
-          FROM bookings b JOIN orders o USING (order_id) JOIN services s ON s.offering_id = b.offering_id
+          FROM bookings b JOIN orders o USING (order_id)
+          JOIN services s ON s.tenant_id = b.tenant_id AND s.offering_id = b.offering_id
          WHERE b.status IN ('pending', 'requested', 'confirmed', 'in_progress') AND o.starts_at IS NOT NULL
            AND (s.timing = 'slot' OR o.accepted_at IS NOT NULL OR b.status IN ('confirmed', 'in_progress'))
            AND NOT EXISTS (SELECT FROM claims c JOIN units u USING (unit_id)

@@ -21,7 +21,7 @@ LAW = Law(
         SELECT a.attempt_id AS subject, a.capture_before - interval '24 hours' AS since, a.order_id, o.status, o.accepted_at,
                o.respond_by, a.capture_before, a.amount, a.currency
           FROM attempts a JOIN orders o USING (order_id)
-         WHERE a.capture_before < %(now)s + interval '24 hours'
+         WHERE a.kind = 'payment_intent' AND a.capture_before < %(now)s + interval '24 hours'
            AND jsonb_path_exists(a.evidence, '$.intent.*.status ? (@ == "requires_capture")')
            AND NOT EXISTS (SELECT FROM captures c WHERE c.attempt_id = a.attempt_id AND c.status = 'done')
            AND NOT EXISTS (SELECT FROM tasks t WHERE t.kind = 'authorisation_lapses' AND t.subject = a.attempt_id)""",

@@ -18,7 +18,8 @@ LAW = Law(
     violations="""
         SELECT o.order_id AS subject, o.respond_by AS since, o.order_id, b.reference, o.amount, o.currency
           FROM orders o JOIN bookings b USING (order_id)
-         WHERE o.status = 'requested' AND o.accepted_at IS NULL AND o.respond_by < %(now)s - interval '10 minutes'""",
+         WHERE b.status = 'requested' AND o.status = 'requested' AND o.accepted_at IS NULL
+           AND o.respond_by < %(now)s - interval '10 minutes'""",
     repair=decline_now,
     breaks_with="""
         UPDATE orders SET respond_by = %(now)s - interval '11 minutes' WHERE order_id = %(asked_order)s;

@@ -17,8 +17,8 @@ LAW = Law(
     severity=Severity.MONEY,
     violations="""
         SELECT o.order_id AS subject, o.requested_at AS since, o.order_id, o.amount, o.currency, o.respond_by
-          FROM orders o
-         WHERE o.status = 'requested' AND o.amount > 0
+          FROM bookings b JOIN orders o USING (order_id)
+         WHERE b.status = 'requested' AND o.status = 'requested' AND o.amount > 0
            AND NOT EXISTS (SELECT FROM attempts a WHERE a.order_id = o.order_id
                               AND jsonb_path_exists(a.evidence, '$.intent.*.status ? (@ == "requires_capture")'))""",
     repair=settle_and_carry_out,

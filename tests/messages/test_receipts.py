@@ -164,7 +164,10 @@ async def test_without_a_token_no_receipt_is_believed(database_url: str, sandbox
         assert await tell(http, message, "delivered", token="") == 403
 
 
-async def test_the_sandboxs_own_receipts_are_believed(database_url: str, sandbox: Sandbox) -> None:
+@pytest.mark.parametrize(("undelivered", "ends"), [(0, "delivered"), (1, "failed")])
+async def test_the_sandboxs_own_receipts_are_believed(
+    database_url: str, sandbox: Sandbox, undelivered: int, ends: str
+) -> None:
     """Whole: the sandbox signs what it tells, for the address that it was given."""
     told: asyncio.Queue[tuple[str, dict[str, str], bytes]] = asyncio.Queue()
 
@@ -180,12 +183,14 @@ async def test_the_sandboxs_own_receipts_are_believed(database_url: str, sandbox
     server = await asyncio.start_server(take, "127.0.0.1", 0)
     public = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     async with server, open_stage(database_url, sandbox, public_url=public) as stage, shop(stage) as http:
+        await stage.faults(sms={"undelivered": undelivered})
         message = await sent(stage)
-        for _ in ("sent", "delivered"):
+        for _ in range(2):  # it left, and what became of it
             path, headers, body = await told.get()
             answer = await http.post(path, content=body, headers=headers)
             assert answer.status_code == 200, answer.text
-        assert (await now_of(stage, message["message_id"]))["status"] == "delivered"
+        assert (await now_of(stage, message["message_id"]))["status"] == ends
+        assert await stage.tasks() == (["undeliverable"] if undelivered else [])
         await stage.assert_all_laws_hold()
 
 

@@ -13,14 +13,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from benchmarks import measures
+from benchmarks import diaries, measures
 from benchmarks.client import Load
 from benchmarks.report import as_markdown
 from benchmarks.stage import Stage, opened_stage, resident_mb, serving, working
 
 RESULTS = Path(__file__).parent / "results"
-AIM_SPREAD_RATIO, AIM_WEBHOOKS, AIM_PROCESS_MB = 0.35, 1500, 200
-PARTS = ("holds", "webhooks", "availability", "memory")
+AIM_SPREAD_RATIO, AIM_WEBHOOKS, AIM_PROCESS_MB, AIM_SEARCH_MS = 0.35, 1500, 200, 50
+PARTS = ("holds", "webhooks", "availability", "slots", "memory")
 
 
 def main() -> int:
@@ -41,6 +41,8 @@ def main() -> int:
             results["webhooks"] = measure_webhooks(stage, chosen)
         if "availability" in chosen.only:
             results["availability"] = measure_availability(stage, chosen)
+        if "slots" in chosen.only:
+            results["slots"] = diaries.searches(stage, 10 if chosen.quick else 100)
         if "memory" in chosen.only:
             with working(stage) as worker:
                 results["memory_mb"] = {"worker": resident_mb(worker.pid)}
@@ -140,6 +142,10 @@ def aims(results: dict[str, Any]) -> dict[str, Any]:
         reached[f"webhooks: at least {AIM_WEBHOOKS} stored a second"] = (
             results["webhooks"]["stored"]["a_second"] >= AIM_WEBHOOKS
         )
+    if "slots" in results:
+        reached[f"a slot search: under {AIM_SEARCH_MS} ms at the median"] = (
+            results["slots"]["search"]["median_ms"] < AIM_SEARCH_MS
+        )
     sizes = [size for part in results.get("holds", {}).values() for size in part["web_process_mb"]]
     sizes += results.get("webhooks", {}).get("stored", {}).get("web_process_mb", [])
     sizes += results.get("memory_mb", {}).values()
@@ -172,7 +178,8 @@ def _say(results: dict[str, Any], chosen: argparse.Namespace) -> None:
     print(text)
     if chosen.save:
         RESULTS.mkdir(exist_ok=True)
-        name = results["measured_at"][:10]
+        parts = "" if set(chosen.only) == set(PARTS) else "-" + "-".join(sorted(chosen.only))
+        name = results["measured_at"][:10] + parts
         (RESULTS / f"{name}.json").write_text(json.dumps(results, indent=2) + "\n")
         (RESULTS / f"{name}.md").write_text(text + "\n")
 

@@ -46,11 +46,19 @@ def as_markdown(results: dict[str, Any]) -> str:
                 for name, r in results["availability"].items()
             ],
         )
+    if "slots" in results:
+        lines += _table(
+            ["free slots", "median ms", "99 % ms", "found"],
+            [[r["what"], r["median_ms"], r["p99_ms"], r["rows"]] for r in results["slots"].values()],
+        )
     if "memory_mb" in results:
         lines += [f"Memory of the worker after its start: {results['memory_mb']['worker']} MB.", ""]
     lines += [
         f"- {'reached' if reached else 'NOT reached'}: {aim}" for aim, reached in results["aims"].items()
     ]
+    for name, r in results.get("slots", {}).items():
+        if "plan" in r:
+            lines += ["", f"EXPLAIN (ANALYZE) of {name}: {r['what']}", "", "```text", *r["plan"], "```"]
     return "\n".join(lines)
 
 

@@ -22,5 +22,13 @@ def test_every_measure_comes_to_a_result() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    for told in ("| spread |", "| hot |", "| stored (", "| applied:", "| 20 units |", "Memory of the worker"):
+    for told in (
+        "| spread |",
+        "| hot |",
+        "| stored (",
+        "| applied:",
+        "| 20 units |",
+        "next 3 free slots",
+        "Memory of the worker",
+    ):
         assert told in done.stdout

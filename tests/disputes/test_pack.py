@@ -71,6 +71,7 @@ async def test_it_is_the_same_file_whenever_it_is_asked_for(stage: Stage) -> Non
     first, _ = await downloaded(stage, dispute_id)
     await stage.advance(days=3)
     assert (await downloaded(stage, dispute_id))[0] == first
+    await stage.assert_all_laws_hold()
 
 
 async def test_no_secret_link_no_address_of_a_network_and_no_key_is_in_it(stage: Stage) -> None:
@@ -86,6 +87,7 @@ async def test_no_secret_link_no_address_of_a_network_and_no_key_is_in_it(stage:
         assert "staff:" not in text, name
     assert "customer_purchase_ip" not in "".join(files)
     assert "[link]" in files["documents/customer_communication.html"]
+    await stage.assert_all_laws_hold()
 
 
 async def test_the_log_of_the_customer_is_what_the_customer_did(stage: Stage) -> None:
@@ -101,6 +103,7 @@ async def test_the_log_of_the_customer_is_what_the_customer_did(stage: Stage) ->
     assert "Seats held" in log
     assert "Paid" in log
     assert "confirmed" not in log
+    await stage.assert_all_laws_hold()
 
 
 async def test_moved_after_the_order_the_dates_say_so(stage: Stage) -> None:
@@ -112,6 +115,7 @@ async def test_moved_after_the_order_the_dates_say_so(stage: Stage) -> None:
     )
     _, files = await downloaded(stage, dispute_id)
     assert "it was moved after the order" in files["fields/refund_policy_disclosure.txt"]
+    await stage.assert_all_laws_hold("moved_booking_was_told")  # moved here without its message
 
 
 async def test_who_came_is_evidence(stage: Stage) -> None:
@@ -126,6 +130,7 @@ async def test_who_came_is_evidence(stage: Stage) -> None:
     assert "accepted at the door" in files["fields/access_activity_log.txt"]
     assert "accepted at the door" in files["documents/service_documentation.html"]
     assert json.loads(files["evidence.json"])["attendance"]["arrived_at"]
+    await stage.assert_all_laws_hold()
 
 
 async def test_a_cancelled_booking_says_what_went_back(stage: Stage) -> None:
@@ -138,6 +143,7 @@ async def test_a_cancelled_booking_says_what_went_back(stage: Stage) -> None:
     _, files = await downloaded(stage, dispute["id"])
     assert "£170.00 was returned on" in files["fields/refund_refusal_explanation.txt"]
     assert "(re_" in files["fields/refund_refusal_explanation.txt"]
+    await stage.assert_all_laws_hold("disputed_money_is_not_refunded")  # a person sends the proof
 
 
 async def test_a_dispute_as_duplicate_names_the_other_payments(stage: Stage) -> None:
@@ -145,6 +151,7 @@ async def test_a_dispute_as_duplicate_names_the_other_payments(stage: Stage) -> 
     _, files = await downloaded(stage, dispute_id)
     assert "No other payment" in files["fields/duplicate_charge_explanation.txt"]
     assert "fields/duplicate_charge_id.txt" not in files
+    await stage.assert_all_laws_hold()
 
 
 async def test_however_much_there_is_the_pack_stays_small(stage: Stage) -> None:

@@ -52,6 +52,7 @@ async def test_f47_open_ones_by_deadline_and_closed_ones_over_http(office: Offic
         "/api/admin/disputes", params={"state": "some"}, headers=office.as_("admin")
     )
     assert wrong.status_code == 422
+    await stage.assert_all_laws_hold("dispute_is_answered_in_time")  # one is due in a day
 
 
 async def test_nobody_else_learns_of_a_dispute(office: Office) -> None:
@@ -72,6 +73,7 @@ async def test_nobody_else_learns_of_a_dispute(office: Office) -> None:
     assert (await office.http.get(PAGES[1].format(id=dispute_id))).status_code == 404
     unknown = await office.http.get("/api/admin/disputes/du_unknown/evidence", headers=office.as_("admin"))
     assert (unknown.status_code, unknown.json()["code"]) == (404, "not_found")
+    await office.stage.assert_all_laws_hold()
 
 
 async def test_staff_see_the_deadline_and_download_the_evidence(office: Office) -> None:
@@ -92,6 +94,7 @@ async def test_staff_see_the_deadline_and_download_the_evidence(office: Office) 
     by_key = await office.http.get(f"/api/admin/disputes/{dispute_id}/evidence", headers=office.as_("admin"))
     assert by_key.content == answer.content
     assert (await office.http.get("/staff/disputes", params={"after": "du_unknown"})).status_code == 200
+    await office.stage.assert_all_laws_hold()
 
 
 async def test_lost_is_said_and_leaves_nothing_to_do(office: Office) -> None:

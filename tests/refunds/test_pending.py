@@ -135,6 +135,7 @@ async def test_one_from_before_there_were_times_is_due(stage: Stage) -> None:
     await stage.execute("UPDATE refunds SET try_at = NULL")
     assert await look_at_pending(stage.system) == 1
     assert (await stage.row("SELECT try_at FROM refunds"))["try_at"] is not None
+    await stage.assert_all_laws_hold()
 
 
 async def test_a_worker_that_died_while_looking_is_followed_by_another(stage: Stage) -> None:
@@ -154,3 +155,4 @@ async def test_two_workers_look_once(stage: Stage) -> None:
     await stage.advance(hours=1)
     looked = await asyncio.gather(*(look_at_pending(stage.system) for _ in range(4)))
     assert sum(looked) == 1
+    await stage.assert_all_laws_hold()

@@ -66,6 +66,7 @@ async def test_bad_input_is_refused_with_a_sentence(office: Office, body: Any) -
     answer = await asked(office, placed, body)
     assert (answer.status_code, answer.json()["code"]) == (422, "validation_failed")
     assert await office.stage.rows("SELECT refund_id FROM refunds") == []
+    await office.stage.assert_all_laws_hold()
 
 
 async def test_who_may_not(office: Office) -> None:
@@ -87,6 +88,7 @@ async def test_f35_a_request_that_was_cut_off_goes_on_with_its_refund(office: Of
     again = await asked(office, placed, {"amount": 5000}, "cut off")
     assert again.json()["refund_id"] == first.json()["refund_id"]
     assert len(await office.stage.rows("SELECT refund_id FROM refunds")) == 1
+    await office.stage.assert_all_laws_hold()
 
 
 async def test_f35_the_form_pressed_twice_is_one_refund(office: Office) -> None:
@@ -107,6 +109,7 @@ async def test_f35_the_form_pressed_twice_is_one_refund(office: Office) -> None:
     stolen = await office.http.post(f"/staff/bookings/{other.booking_id}/refund", data=form)
     assert stolen.status_code == 409
     assert (await office.http.post(path, data={**form, "refund_id": "ref_x'--"})).status_code == 422
+    await office.stage.assert_all_laws_hold()
 
 
 async def test_f49_every_way_of_giving_back_is_closed_beside_a_dispute(office: Office) -> None:
@@ -228,6 +231,7 @@ async def test_staff_see_what_failed_and_choose(office: Office) -> None:
     assert "seen to" in late.text
     await office.sign_in("other")
     assert (await office.http.get(f"/staff/refunds/{refund_id}")).status_code == 404
+    await office.stage.assert_all_laws_hold()
 
 
 async def test_f45_f49_a_failed_refund_beside_a_dispute_waits_for_the_bank(stage: Stage) -> None:

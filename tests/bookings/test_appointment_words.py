@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from holdfast.bookings import appointment_words
+from holdfast.bookings import appointment_words, words
 from holdfast.bookings.rules import TRANSITIONS
+from holdfast.messages.rules import KINDS
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -120,10 +121,14 @@ def test_the_notice_of_moving_at_its_boundary(seconds: int, movable: bool) -> No
     assert ("2 moves are left" in sentence) is movable
 
 
+def test_every_message_has_a_name() -> None:
+    assert set(words.MESSAGES) >= KINDS
+
+
 def test_moves_are_counted() -> None:
-    for times, may, words in ((1, True, "one move is left"), (2, False, "2 times already")):
+    for times, may, sentence in ((1, True, "one move is left"), (2, False, "2 times already")):
         found = appointment_words.moving_rules(
             view("confirmed", times_rescheduled=times), NOW, "Europe/London", "en_GB"
         )
         assert found[0] is may
-        assert words in found[1]
+        assert sentence in found[1]

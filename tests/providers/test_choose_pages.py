@@ -3,6 +3,7 @@ is one request. F11, F37 at the door."""
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -54,6 +55,15 @@ async def test_the_same_form_sent_twice_is_one_request(practice: Practice) -> No
     assert (first.status_code, second.status_code) == (303, 303)
     assert first.headers["location"] == second.headers["location"]
     assert re.fullmatch(r"/b/[\w-]+/card", first.headers["location"])
+    assert await bookings(practice) == 1
+    await practice.stage.assert_all_laws_hold()
+
+
+async def test_two_clicks_at_the_same_instant_are_one_request(practice: Practice) -> None:
+    typed = await filled(practice)
+    answers = await asyncio.gather(*(send(practice, typed) for _ in range(4)))
+    assert {one.status_code for one in answers} == {303}, [one.text[:200] for one in answers]
+    assert len({one.headers["location"] for one in answers}) == 1
     assert await bookings(practice) == 1
     await practice.stage.assert_all_laws_hold()
 

@@ -126,6 +126,10 @@ MESSAGES: Mapping[str, str] = {
     "payment_failed": "About your payment",
     "money_returned": "Money returned",
     "booking_moved": "Change of time or place",
+    "booking_rescheduled": "Another time",
+    "request_received": "Your request was sent",
+    "request_declined": "The answer",
+    "authorisation_lost": "About the authorisation of your card",
     # To the provider: customers do not see these.
     "request_to_answer": "To the provider: a new request",
     "request_reminder": "To the provider: reminder of the request",
@@ -134,10 +138,6 @@ MESSAGES: Mapping[str, str] = {
     "provider_booking_cancelled": "To the provider: cancelled",
     "provider_booking_rescheduled": "To the provider: another time",
     "provider_authorisation_lost": "To the provider: authorisation lost",
-    "booking_rescheduled": "Another time",
-    "request_received": "Your request was sent",
-    "request_declined": "The answer",
-    "authorisation_lost": "About the authorisation of your card",
 }
 MESSAGE_STATES: Mapping[str, tuple[str, str]] = {
     "queued": ("On its way", "wait"),

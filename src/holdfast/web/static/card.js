@@ -121,14 +121,17 @@ async function begin() {
       if (busy) return;
       ready(false);
       complain("");
+      form.dataset.asking = "yes";
       try {
         await authorise(stripe, elements);
       } catch {
         leave(); // unknown: the booking's page asks Stripe
         return;
       }
-      if (problem.firstChild) say("");
-      if (problem.firstChild) ready(true);
+      if (!problem.firstChild) return;
+      delete form.dataset.asking;
+      say("");
+      ready(true);
     });
   } catch {
     unreachable();

@@ -16,7 +16,8 @@ for (const place of document.querySelectorAll("[data-seconds-left]")) {
       announced = minutes;
       spoken.textContent = `${what} for ${minutes === 1 ? "one more minute" : `${minutes} more minutes`}.`;
     }
-    if (left === 0) {
+    // While a bank is being asked, its answer is waited for: it says how things stand.
+    if (left === 0 && !document.querySelector("[data-asking]")) {
       clearInterval(timer);
       location.reload();
     }

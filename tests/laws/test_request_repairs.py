@@ -170,3 +170,27 @@ async def test_a_time_that_somebody_else_has_stops_the_booking(stage: Stage, exp
     assert await tasks_of(stage, "stuck")
     await stage.deliver()
     await stage.assert_all_laws_hold()
+
+
+@pytest.mark.parametrize("timing", ["slot", "proposed", "none"])
+async def test_money_of_a_request_that_was_let_go_takes_its_time_again(
+    stage: Stage, expert: Diary, timing: str
+) -> None:
+    """Captured, and its booking ended all the same, by a hand or a restore: it has its time again, as long as that is free."""
+    placed = await expert.requested(await expert.service(timing), None if timing == "none" else expert.at())
+    await accept(stage.system, placed.booking_id, "provider:1")
+    await stage.deliver()
+    await stage.run_jobs()
+    async with stage.system.database.transaction() as conn:
+        await conn.execute("SET LOCAL session_replication_role = replica")
+        await conn.execute("UPDATE claims SET released_at = %s", (stage.clock.now(),))
+        await conn.execute("UPDATE units SET taken = 0 WHERE kind = 'slot'")
+        await conn.execute("UPDATE orders SET status = 'expired'")
+        await conn.execute("UPDATE bookings SET status = 'expired', ended_at = created_at")
+    law = "late_money_is_resolved"
+    assert len(await found(stage, law)) == 1
+    done = await mend(stage, law)
+    assert list(done.mended.values()) == ["Its seats were free: confirmed."]
+    assert await expert.status(placed) == "confirmed"
+    assert await expert.slots_taken() == (0 if timing == "none" else 1)
+    await stage.assert_all_laws_hold()

@@ -20,6 +20,8 @@ from holdfast.laws.repairs import make_stuck, settle_order
 from holdfast.messages.store import enqueue
 from holdfast.payments import store as payments
 from holdfast.refunds import store as refunds
+from holdfast.requests import store as requests
+from holdfast.requests import telling
 from holdfast.system import System
 from holdfast.tasks.actions import open_task
 
@@ -67,10 +69,13 @@ async def _seat(
     if (payment["captured"], payment["currency"]) != (order["amount"], order["currency"]):
         await make_stuck(system, conn, now, order, "amount", "What was paid is not what was agreed.", actor)
         return "What was paid is not what was agreed: a person decides."
-    if await bookings.retake_claims(conn, order["booking_id"]):
+    if await _has_its_place(conn, order):
         await bookings.mark_confirmed(conn, order["booking_id"], now)
         await bookings.move_order(conn, order["order_id"], "confirmed")
         await enqueue(conn, system.ids, now, booking=order, kind="booking_confirmed", cause=actor)
+        if order["provider_id"] is not None:
+            await requests.mark_accepted(conn, order["order_id"], now)
+            await telling.provider(system, conn, order, "provider_booking_confirmed", actor)
         await bookings.tell(
             conn,
             order["tenant_id"],
@@ -88,6 +93,16 @@ async def _seat(
         )
         return "Paid in time, but its seats are gone: a person decides."
     return await _return(system, conn, now, order, payment, left, actor)
+
+
+async def _has_its_place(conn: Connection, order: Row) -> bool:
+    """Whether it has what was ordered, its own still or taken again just now: its seats, or the agreed time of its provider."""
+    claims = await bookings.claims_of_booking(conn, order["booking_id"])
+    if order["offering_kind"] != "appointment" or any(claim["released_at"] is None for claim in claims):
+        return await bookings.retake_claims(conn, order["booking_id"])
+    if order["timing"] in {None, "none"} or order["starts_at"] is None:
+        return True
+    return await requests.take_slot(conn, order["booking_id"], order["offering_id"], order["starts_at"])
 
 
 async def _return(

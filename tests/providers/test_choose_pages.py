@@ -180,6 +180,27 @@ async def test_times_on_the_clock_that_was_chosen(practice: Practice) -> None:
     assert "Tokyo time" in page
 
 
+async def test_an_address_with_a_slot_opens_its_day_and_has_it_chosen(practice: Practice) -> None:
+    slot = slot_id(practice.services[LESSON], practice.at(days=20))
+    page = (await practice.http.get(f"{address(practice)}?slot={slot}")).text
+    assert f'data-day="{practice.at(days=20).date().isoformat()}"' in page
+    assert re.search(rf'value="{slot}" checked', page)
+
+
+@pytest.mark.parametrize(
+    ("cookie", "shown"),
+    [
+        ("America%2FNew_York", "New York time"),
+        ("Etc%2FGMT%2B5", "GMT+5 time"),
+        ("..%2F..%2Fpasswd", "Berlin time"),
+        ("x" * 300, "Berlin time"),
+    ],
+)
+async def test_the_clock_that_the_browser_said(practice: Practice, cookie: str, shown: str) -> None:
+    page = await practice.http.get(address(practice), headers={"Cookie": f"holdfast_zone={cookie}"})
+    assert f"On the clock of {shown}" in page.text
+
+
 async def test_what_is_not_there(practice: Practice) -> None:
     missing = [
         "/p/999",

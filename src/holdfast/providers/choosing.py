@@ -9,9 +9,10 @@ from typing import Any
 
 from holdfast.bookings import appointment_words, words
 from holdfast.database.connection import Connection
+from holdfast.errors import ValidationFailed
 from holdfast.providers import free_times, store
 from holdfast.providers.free_times import Clocks, FreeTime, Month
-from holdfast.providers.rules import slot_id
+from holdfast.providers.rules import read_slot_id, slot_id
 from holdfast.requests.rules import in_words
 from holdfast.web.rendering import short_moment
 from holdfast.web.time_zones import known_zones
@@ -56,13 +57,13 @@ async def choice(
     near: Sequence[Row] | None = None,
     but_booking: str | None = None,
 ) -> Choice:
-    """`day` as ISO text; what is no day opens the calendar where the first slot is free. `zone`: the visitor's clock. `slot` is
-    the chosen one. `but_booking`: a booking that is about to be moved, whose own time does not count."""
+    """`day` as ISO text; what is no day opens the calendar at the chosen slot, else where the first one is free. `zone`: the
+    visitor's clock. `slot` is the chosen one. `but_booking`: a booking that is about to be moved, whose own time does not count."""
     clocks = Clocks(zone, service["time_zone"], tenant["locale"])
     if service["timing"] != "slot" or not_on_sale(service, now):
         return Choice(service, tenant, clocks)
     horizon = service["horizon_days"]
-    looked_at = free_times.shown_day(day, now, clocks, horizon)
+    looked_at = free_times.shown_day(day or _day_of_slot(slot, clocks), now, clocks, horizon)
     if looked_at is None:
         looked_at = await _first_day(conn, service, now, clocks, near)
     from_, until = free_times.month_range(looked_at, clocks)
@@ -77,6 +78,14 @@ async def choice(
         free_times.times_of(slots, looked_at, clocks, slot),
         free_times.free_times(_moments(near or []), clocks, slot, "EEE d MMM, HH:mm"),
     )
+
+
+def _day_of_slot(slot: str, clocks: Clocks) -> str:
+    try:
+        _, starts_at = read_slot_id(slot)
+    except ValidationFailed:
+        return ""
+    return clocks.day_of(starts_at).isoformat()
 
 
 async def _first_day(

@@ -4,6 +4,7 @@ the one that the page would show to everybody."""
 from __future__ import annotations
 
 from functools import cache
+from urllib.parse import unquote
 from zoneinfo import available_timezones
 
 from fastapi import Request
@@ -40,7 +41,7 @@ def available() -> frozenset[str]:
 
 def visitors_zone(request: Request, fallback: str, chosen: str = "") -> str:
     """`chosen` stands in the address or the form. What is no time zone counts as nothing said."""
-    for name in (chosen, request.cookies.get(ZONE_COOKIE, "").replace("%2F", "/")):
+    for name in (chosen, unquote(request.cookies.get(ZONE_COOKIE, ""))):
         if name and is_zone(name):
             return name
     return fallback

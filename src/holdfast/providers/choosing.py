@@ -58,7 +58,7 @@ async def choice(
     but_booking: str | None = None,
 ) -> Choice:
     """`day` as ISO text; what is no day opens the calendar at the chosen slot, else where the first one is free. `zone`: the
-    visitor's clock. `slot` is the chosen one. `but_booking`: a booking that is about to be moved, whose own time does not count."""
+    visitor's clock. `slot` is the chosen one. `but_booking`: one that is about to be moved, whose own time does not count."""
     clocks = Clocks(zone, service["time_zone"], tenant["locale"])
     if service["timing"] != "slot" or not_on_sale(service, now):
         return Choice(service, tenant, clocks)

@@ -251,6 +251,8 @@ CREATE TABLE orders (
     accepted_at          timestamptz,
     decline_reason       text,
     times_rescheduled    integer NOT NULL DEFAULT 0,
+    -- Percent. A cancellation gives back no more than it would have when the customer moved the booking to another time.
+    refund_at_most       integer NOT NULL DEFAULT 100 CONSTRAINT order_refund_is_a_share CHECK (refund_at_most BETWEEN 0 AND 100),
     CONSTRAINT order_has_a_whole_time CHECK ((starts_at IS NULL) = (ends_at IS NULL)),
     CONSTRAINT requested_order_has_a_deadline CHECK (status <> 'requested' OR (requested_at IS NOT NULL AND respond_by IS NOT NULL)),
     CHECK ((status = 'stuck') = (stuck_reason IS NOT NULL)),
@@ -889,7 +891,16 @@ END $$;
 
 -- Late money (rule 10): takes the same seats again when all of them are free, and says whether it did.
 CREATE FUNCTION retake_claims(of_booking text) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    o  orders;
 BEGIN
+    -- An appointment has the time that was agreed last, and none of those that it was moved away from.
+    SELECT orders.* INTO o FROM bookings b JOIN orders USING (order_id) JOIN services s ON s.offering_id = orders.offering_id
+     WHERE b.booking_id = of_booking;
+    IF FOUND THEN
+        RETURN o.starts_at IS NULL OR EXISTS (SELECT FROM claims c WHERE c.booking_id = of_booking AND c.released_at IS NULL)
+            OR take_slot(of_booking, o.offering_id, o.starts_at);
+    END IF;
     PERFORM FROM units WHERE unit_id IN (SELECT unit_id FROM claims WHERE booking_id = of_booking) ORDER BY unit_id FOR NO KEY UPDATE;
     IF EXISTS (SELECT FROM claims c JOIN units u USING (unit_id)
                 WHERE c.booking_id = of_booking AND c.released_at IS NOT NULL AND u.taken + c.seats > u.capacity) THEN
@@ -899,8 +910,6 @@ BEGIN
      WHERE c.booking_id = of_booking AND c.released_at IS NOT NULL AND units.unit_id = c.unit_id;
     UPDATE claims SET released_at = NULL WHERE booking_id = of_booking AND released_at IS NOT NULL;
     RETURN true;
-EXCEPTION WHEN exclusion_violation THEN
-    RETURN false;                                                              -- a slot, and its provider has something else then
 END $$;
 
 -- ─── providers' diaries: which slots are free ───────────────────────────────────────────────────────────────────────────
@@ -1148,7 +1157,9 @@ BEGIN
         IF NOT EXISTS (SELECT FROM free_slots(ARRAY[f.offering_id], starts, starts + interval '1 microsecond', at)) THEN
             RETURN jsonb_build_object('refused',
                 CASE WHEN EXISTS (SELECT FROM units u WHERE u.provider_id = p.provider_id AND u.taken > 0
-                                     AND u.blocked && tstzrange(starts, ends)) THEN 'slot_taken' ELSE 'not_offered' END,
+                                     AND u.blocked && tstzrange(starts - make_interval(mins => s.buffer_before_minutes),
+                                                                ends + make_interval(mins => s.buffer_after_minutes)))
+                     THEN 'slot_taken' ELSE 'not_offered' END,
                 'what', starts, 'provider_id', p.provider_id);
         END IF;
     END IF;
@@ -1196,7 +1207,7 @@ CREATE FUNCTION get_booking_stats(at timestamptz DEFAULT clock_timestamp())
 RETURNS TABLE (kind text, status text, orders bigint, bookings bigint, amount bigint, currency text, oldest timestamptz, overdue bigint)
 LANGUAGE sql STABLE AS $$
     SELECT f.kind, o.status, count(*), count(b.booking_id), sum(o.amount)::bigint, o.currency::text, min(o.created_at),
-           count(*) FILTER (WHERE o.status IN ('pending', 'requested') AND b.expires_at <= at)
+           count(*) FILTER (WHERE o.status IN ('pending', 'requested') AND o.accepted_at IS NULL AND b.expires_at <= at)
       FROM orders o JOIN offerings f USING (offering_id) LEFT JOIN bookings b USING (order_id)
   GROUP BY f.kind, o.status, o.currency ORDER BY f.kind, o.status, o.currency
 $$;

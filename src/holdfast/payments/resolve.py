@@ -10,6 +10,8 @@ from holdfast.errors import Conflict, NotFound, SoldOut
 from holdfast.messages import store as messages
 from holdfast.payments import store
 from holdfast.refunds import store as refunds
+from holdfast.requests import store as requests
+from holdfast.requests import telling
 from holdfast.system import System
 from holdfast.tasks.actions import close_task_about
 
@@ -23,7 +25,8 @@ DISPUTED = "The payment is disputed, so the bank decides about the money and not
 async def resolve_stuck(system: System, booking_id: str, decision: Decision, actor: str) -> str:
     """Says the status afterwards: confirmed or cancelled. `accept` makes the sum paid the sum agreed, by a line that says so, and
     confirms with the booking's seats; `refund` cancels and owes all of the money back. Raises Conflict when the order is not
-    stuck or cannot be accepted, SoldOut when its seats are not free. Locks the order and its units; closes the task."""
+    stuck or cannot be accepted, SoldOut when its seats, or its provider's time, are not free. Locks the order, the provider of an
+    appointment, and its units; closes the task."""
     subjects: list[str] = []
 
     async def work(conn: Connection) -> str:
@@ -60,13 +63,20 @@ async def _accept(system: System, conn: Connection, order: Row, payment: Row | N
     claims = await bookings.claims_of_booking(conn, order["booking_id"])
     lost = not any(claim["released_at"] is None for claim in claims)
     if lost and not await bookings.retake_claims(conn, order["booking_id"]):
-        raise SoldOut("Its seats are not free: refund it, or free them first.")
+        raise SoldOut(
+            "Its seats are not free: refund it, or free them first."
+            if order["provider_id"] is None
+            else "Its provider has something else at that time: refund it, or move the other one first."
+        )
     difference = payment["captured"] - order["amount"]
     if difference:
         await store.adjust_amount(conn, order["order_id"], payment["captured"], difference)
     await bookings.mark_confirmed(conn, order["booking_id"], now)
     await bookings.move_order(conn, order["order_id"], "confirmed")
     await messages.enqueue(conn, system.ids, now, booking=order, kind="booking_confirmed", cause=actor)
+    if order["provider_id"] is not None:
+        await requests.mark_accepted(conn, order["order_id"], now)
+        await telling.provider(system, conn, order, "provider_booking_confirmed", actor)
     await bookings.tell(
         conn,
         order["tenant_id"],
@@ -95,6 +105,8 @@ async def _give_back(system: System, conn: Connection, order: Row, payment: Row 
     await messages.enqueue(
         conn, system.ids, now, booking=order, kind="booking_cancelled", cause=actor, params=params
     )
+    if order["accepted_at"] is not None:
+        await telling.provider(system, conn, order, "provider_booking_cancelled", actor)
     await bookings.tell(
         conn,
         order["tenant_id"],

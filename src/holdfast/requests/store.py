@@ -123,7 +123,8 @@ async def is_taken(conn: Connection, offering_id: int, starts_at: datetime, book
         """SELECT EXISTS (
                SELECT FROM services s JOIN units u ON u.provider_id = s.provider_id
                 WHERE s.offering_id = %(offering)s AND u.taken > 0
-                  AND u.blocked && tstzrange(%(starts)s, %(starts)s + make_interval(mins => s.duration_minutes))
+                  AND u.blocked && tstzrange(%(starts)s - make_interval(mins => s.buffer_before_minutes),
+                      %(starts)s + make_interval(mins => s.duration_minutes + s.buffer_after_minutes))
                   AND NOT EXISTS (SELECT FROM claims c WHERE c.unit_id = u.unit_id AND c.booking_id = %(booking)s
                                      AND c.released_at IS NULL)) AS yes""",
         {"offering": offering_id, "starts": starts_at, "booking": booking_id},

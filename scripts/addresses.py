@@ -1,9 +1,10 @@
-"""The running demo's addresses and key as shell variables, for trying things with curl:
+"""The running demo's addresses and keys as shell variables, for trying things with curl:
 
     eval "$(.venv/bin/python scripts/addresses.py)"
     curl $WEB/api/events/35/availability
 
-WEB, SANDBOX, KEY (the administrator's). HOLDFAST_DATA names the demo's folder (default .holdfast).
+WEB, SANDBOX; KEY (the administrator's), PROVIDER_KEY (the first provider's), PUBLISHABLE_KEY (what a web page shows to
+Stripe), CRON_SECRET. HOLDFAST_DATA names the demo's folder (default .holdfast).
 """
 
 from __future__ import annotations
@@ -21,7 +22,14 @@ def main() -> None:
     state = DemoState.read(folder)
     if state is None or not state.ports:
         raise SystemExit(f"There is no demo in {folder}. Start one with `make demo`.")
-    for name, value in (("WEB", state.web_url), ("SANDBOX", state.sandbox_url), ("KEY", state.keys["admin"])):
+    for name, value in {
+        "WEB": state.web_url,
+        "SANDBOX": state.sandbox_url,
+        "KEY": state.keys["admin"],
+        "PROVIDER_KEY": state.keys["provider"],
+        "PUBLISHABLE_KEY": state.stripe_publishable_key,
+        "CRON_SECRET": state.cron_secret,
+    }.items():
         sys.stdout.write(f"export {name}={shlex.quote(value)}\n")
 
 

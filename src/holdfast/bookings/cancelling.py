@@ -163,6 +163,7 @@ async def _preview(conn: Connection, order: Row, now: datetime) -> RefundPreview
         refunded=sum(one["amount"] for one in mine),
         currency=order["currency"],
         called_off=order["called_off"],
+        at_most=order["refund_at_most"],
     )
 
 

@@ -104,7 +104,8 @@ async def _carry_out(
         respond_by = min(order["respond_by"], moved.starts_at)
         if respond_by <= now:
             raise Conflict("There is no time left for an answer before that.")
-    await store.mark_moved(conn, order["order_id"], moved.starts_at, moved.ends_at, respond_by)
+    at_most = rules.refund_after_moving(order, actor, now)
+    await store.mark_moved(conn, order["order_id"], moved.starts_at, moved.ends_at, respond_by, at_most)
     times = order["times_rescheduled"] + 1
     was = order["starts_at"].isoformat()
     await telling.customer(

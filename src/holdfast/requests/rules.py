@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+from holdfast.bookings.rules import refund_percent
 from holdfast.errors import Conflict, ValidationFailed
 
 # A capture is asked for a day before the authorisation lapses at the latest: time for tries, and for a person.
@@ -77,6 +78,14 @@ def refuse_moving(order: Row, now: datetime) -> None:
             if most == 0
             else f"It was moved {most} time{'s' if most > 1 else ''} already, and that is the most."
         )
+
+
+def refund_after_moving(order: Row, actor: str, now: datetime) -> int:
+    """Percent: what a cancellation gives back at most once the booking is moved. Who moves a confirmed one gets no more for it
+    later than at this moment; who could still withdraw for nothing, or is moved by others, loses nothing."""
+    if actor != "customer" or order["status"] != "confirmed":
+        return 100
+    return refund_percent(order["refund_tiers"], order["starts_at"], now)[0]
 
 
 def in_words(minutes: int) -> str:

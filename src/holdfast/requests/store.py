@@ -53,16 +53,22 @@ async def mark_declined(conn: Connection, order_id: str, reason: str) -> None:
 
 
 async def mark_moved(
-    conn: Connection, order_id: str, starts_at: datetime, ends_at: datetime, respond_by: datetime | None
+    conn: Connection,
+    order_id: str,
+    starts_at: datetime,
+    ends_at: datetime,
+    respond_by: datetime | None,
+    refund_at_most: int,
 ) -> None:
-    """Another time was agreed; the deadline of one that waits never lies after it."""
+    """Another time was agreed; the deadline of one that waits never lies after it. `refund_at_most`: percent."""
     await conn.execute(
         """WITH moved AS (
                UPDATE orders SET starts_at = %(starts)s, ends_at = %(ends)s, respond_by = coalesce(%(by)s, respond_by),
-                                 times_rescheduled = times_rescheduled + 1
+                                 times_rescheduled = times_rescheduled + 1,
+                                 refund_at_most = least(refund_at_most, %(percent)s)
                 WHERE order_id = %(id)s)
            UPDATE bookings SET expires_at = coalesce(%(by)s, expires_at) WHERE order_id = %(id)s AND status = 'requested'""",
-        {"id": order_id, "starts": starts_at, "ends": ends_at, "by": respond_by},
+        {"id": order_id, "starts": starts_at, "ends": ends_at, "by": respond_by, "percent": refund_at_most},
     )
 
 

@@ -13,6 +13,7 @@ from holdfast.requests.actions import PlacedRequest
 from holdfast.requests.answers import accept, decline
 from holdfast.requests.guest_pages import card_security, script_address
 from holdfast.settings import Settings
+from holdfast.web.rendering import moment, short_moment
 from tests.requests.practice import FREE_CHAT, LESSON, MEETING, MESSAGE, Practice, open_practice
 from tests.support.sandbox import Sandbox
 from tests.support.system import open_stage
@@ -126,6 +127,21 @@ async def test_every_state_has_its_own_words(practice: Practice) -> None:
     assert "calendar.ics" in text
     assert "Visa ending 4242" in text
     await practice.stage.settle_down()
+    await practice.stage.assert_all_laws_hold()
+
+
+async def test_every_time_is_on_the_customers_clock(practice: Practice) -> None:
+    placed = await practice.requested()
+    await accept(practice.stage.system, placed.booking_id, "staff:test")
+    await practice.stage.run_jobs()
+    charged = await practice.stage.row("SELECT charged_at FROM payments WHERE order_id = %s", placed.order_id)
+    practice.http.cookies.set("holdfast_zone", "Pacific%2FAuckland", domain="shop.test")
+    text = await page(practice, placed)
+    assert f"{moment(practice.at(), 'Pacific/Auckland')}</time>" in text
+    assert f"{moment(practice.at(), 'Europe/Berlin')} for Sample Expert" in text
+    assert f'sums-detail">{short_moment(charged["charged_at"], "Pacific/Auckland")}</span>' in text
+    for more in ("/cancel", "/reschedule"):
+        assert moment(practice.at(), "Pacific/Auckland") in await page(practice, placed, more)
     await practice.stage.assert_all_laws_hold()
 
 

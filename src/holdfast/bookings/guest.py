@@ -116,7 +116,7 @@ def _of_appointment(booking: GuestBooking, now: datetime, waiting: bool, zone: s
         "reason": "" if appointment_words.is_unanswered(view) else appointment["decline_reason"] or "",
         "again": f"{again}?from={quote(booking.token)}",
         "lines": [{"label": booking.event["title"], "detail": "", "amount": view["amount"]}],
-        "receipt": _receipt(view, booking.event, locale),
+        "receipt": _receipt(view, {"time_zone": zone}, locale),
         "messages": [_message(message) for message in view["messages"]],
         "first_message_status": view["messages"][0]["status"] if view["messages"] else "",
         "story": words.guests_story(

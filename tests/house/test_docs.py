@@ -26,6 +26,8 @@ OTHER_VARIABLES = frozenset(
         "SANDBOX_PORT",
         "SCHEMA_VERSION",
         "NEEDED_TYPES",
+        "PROVIDER_KEY",
+        "PUBLISHABLE_KEY",
         "WEB_PID",
         "WORKER_PID",
     }

@@ -19,7 +19,6 @@ def show_welcome(demo: dict[str, Any]) -> None:
     table.add_column(overflow="fold")
     for name, value in (
         ("Book a table", f"{web}/events/{event['id']}  ({event['title']}, {event['free']} seats free)"),
-        *_providers(demo),
         ("Ask for somebody's time", f"{web}/providers"),
         ("Staff", f"{web}/staff"),
         ("Staff's key", demo["keys"].get("admin", "")),
@@ -38,18 +37,6 @@ def show_welcome(demo: dict[str, Any]) -> None:
     for number, line in enumerate(_to_try(demo), 1):
         out.print(f" {number}. {line}", markup=False)
     out.print()
-
-
-def _providers(demo: dict[str, Any]) -> list[tuple[str, str]]:
-    """The first of the catalogue, to whom the provider's key belongs, and whoever has slots."""
-    if not demo["providers"]:
-        return []
-    first, web = demo["providers"][0], demo["web"]
-    return [
-        ("Ask somebody, take a slot", f"{web}/providers"),
-        (f"As {first['name']}", f"{web}/provider"),
-        ("The provider's key", demo["keys"].get("provider", "")),
-    ]
 
 
 def _to_try(demo: dict[str, Any]) -> list[str]:

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from holdfast.bookings.cancelling import request_cancel
-from holdfast.errors import Conflict, SlotTaken, ValidationFailed
+from holdfast.bookings.cancelling import cancel_by_provider, request_cancel
+from holdfast.errors import Conflict, NotFound, SlotTaken, ValidationFailed
 from holdfast.requests.answers import accept, decline
 from holdfast.requests.lists import requests_of
 from tests.support.appointments import Diary, diary
@@ -208,4 +208,29 @@ async def test_the_deadline_never_reaches_the_day_before_the_authorisation_lapse
     order = await expert.order(placed)
     attempt = await stage.row("SELECT capture_before FROM attempts WHERE order_id = %s", placed.order_id)
     assert order["respond_by"] <= attempt["capture_before"] - timedelta(hours=24)
+    await stage.assert_all_laws_hold()
+
+
+async def test_the_provider_takes_an_accepted_booking_back(stage: Stage, expert: Diary) -> None:
+    """All of it goes back, however short the notice; before the answer it is declined instead."""
+    placed = await expert.requested(await expert.service(lead_minutes=0), expert.at(hour=14))
+    with pytest.raises(Conflict):
+        await cancel_by_provider(stage.system, placed.booking_id, "provider:1", expert.provider_id)
+    await accept(stage.system, placed.booking_id, "provider:1")
+    await stage.deliver()
+    await stage.advance_to(expert.at(hour=13, minute=30) - timedelta(seconds=1))
+    with pytest.raises(NotFound):
+        await cancel_by_provider(stage.system, placed.booking_id, "provider:9", expert.provider_id + 1)
+    done = await cancel_by_provider(
+        stage.system, placed.booking_id, "provider:1", expert.provider_id, "I am ill."
+    )
+    assert (done.status, done.refund_amount) == ("cancelled", 5000)
+    assert await expert.slots_taken() == 0
+    await stage.settle_down()
+    [refund] = await stage.rows("SELECT amount, status FROM refunds")
+    assert refund == {"amount": 5000, "status": "succeeded"}
+    [told] = await stage.rows("SELECT params FROM messages WHERE kind = 'booking_cancelled'")
+    assert told["params"]["why"].endswith("I am ill.")
+    again = await cancel_by_provider(stage.system, placed.booking_id, "provider:1", expert.provider_id)
+    assert (again.status, again.refund_amount) == ("cancelled", 5000)
     await stage.assert_all_laws_hold()

@@ -16,6 +16,7 @@ from holdfast.payments.settle import let_lapse, look_at
 from holdfast.refunds import store as refunds
 from holdfast.requests import telling
 from holdfast.requests.answers import end_request
+from holdfast.requests.rules import clean_details
 from holdfast.system import System
 
 ENDED = frozenset({"cancelled", "declined", "expired"})
@@ -60,6 +61,28 @@ async def request_cancel(system: System, booking_id: str, actor: str) -> CancelR
     return result
 
 
+async def cancel_by_provider(
+    system: System, booking_id: str, actor: str, provider_id: int | None, reason: str = ""
+) -> CancelResult:
+    """Whoever was booked cannot come after all: all of the money goes back, whatever the notice, and the customer reads the
+    reason. With a `provider_id`, only that provider's. Cancelling twice is cancelling once. Raises Conflict for what was not accepted yet
+    (decline it) or has begun, NotFound. Locks the order."""
+    reason = clean_details(reason)
+
+    async def work(conn: Connection) -> tuple[CancelResult, Row]:
+        booking = await store.booking(conn, booking_id)
+        order = await payments.lock_order(conn, booking["order_id"]) if booking else None
+        if order is None or order["provider_id"] is None or provider_id not in {None, order["provider_id"]}:
+            raise NotFound("There is no such request.")
+        if order["status"] in {"pending", "requested"}:
+            raise Conflict("It is not confirmed yet; decline it instead, or wait until it is charged.")
+        return await _cancel_locked(system, conn, order, actor, by_provider=True, reason=reason), order
+
+    result, order = await system.database.run(work)
+    system.signals.tell("work:refunds", *telling.subjects(order))
+    return result
+
+
 async def _cancel(system: System, conn: Connection, booking_id: str, actor: str) -> tuple[CancelResult, Row]:
     """What came of it, and the order."""
     booking = await store.booking(conn, booking_id)
@@ -69,7 +92,9 @@ async def _cancel(system: System, conn: Connection, booking_id: str, actor: str)
     return await _cancel_locked(system, conn, order, actor), order
 
 
-async def _cancel_locked(system: System, conn: Connection, order: Row, actor: str) -> CancelResult:
+async def _cancel_locked(
+    system: System, conn: Connection, order: Row, actor: str, *, by_provider: bool = False, reason: str = ""
+) -> CancelResult:
     now = system.clock.now()
     if order["status"] in ENDED:
         # Who asks again because the first answer was lost must not read that nothing goes back.
@@ -85,8 +110,8 @@ async def _cancel_locked(system: System, conn: Connection, order: Row, actor: st
     started = order["starts_at"] is not None and order["starts_at"] <= now and not order["called_off"]
     if started and not actor.startswith("staff"):
         raise Conflict("It has started already, so it cannot be cancelled any more.")
-    preview = await _preview(conn, order, now)
-    await _end_confirmed(system, conn, order, preview, actor, now)
+    preview = await _preview(conn, order, now, by_provider=by_provider)
+    await _end_confirmed(system, conn, order, preview, actor, now, reason)
     return CancelResult("cancelled", preview.amount, preview.currency, preview.why)
 
 
@@ -99,7 +124,13 @@ async def _withdraw(system: System, conn: Connection, order: Row, actor: str) ->
 
 
 async def _end_confirmed(
-    system: System, conn: Connection, order: Row, preview: RefundPreview, actor: str, now: datetime
+    system: System,
+    conn: Connection,
+    order: Row,
+    preview: RefundPreview,
+    actor: str,
+    now: datetime,
+    reason: str = "",
 ) -> None:
     await store.release_claims(conn, order["booking_id"], now)
     await store.mark_ended(conn, order["booking_id"], now)
@@ -108,12 +139,13 @@ async def _end_confirmed(
     if payment is not None and preview.amount:
         refund_id = system.ids.new("ref")
         await refunds.owe(conn, refund_id, payment["payment_id"], preview.amount, "cancelled", actor, now)
-    params = {"refund_amount": preview.amount, "currency": preview.currency, "why": preview.why}
+    why = f"{preview.why} {reason}".strip()
+    params = {"refund_amount": preview.amount, "currency": preview.currency, "why": why}
     await messages.enqueue(
         conn, system.ids, now, booking=order, kind="booking_cancelled", cause=actor, params=params
     )
     await telling.provider(system, conn, order, "provider_booking_cancelled", actor)
-    detail = {"refund": preview.amount, "currency": preview.currency, "why": preview.why}
+    detail = {"refund": preview.amount, "currency": preview.currency, "why": why}
     await store.tell(conn, order["tenant_id"], order["order_id"], now, actor, "cancelled", **detail)
 
 
@@ -145,7 +177,9 @@ async def _cancel_hold(system: System, booking_id: str, result: CancelResult) ->
     return CancelResult(settled.status, back, result.currency, why)
 
 
-async def _preview(conn: Connection, order: Row, now: datetime) -> RefundPreview:
+async def _preview(
+    conn: Connection, order: Row, now: datetime, *, by_provider: bool = False
+) -> RefundPreview:
     payment = await _kept_payment(conn, order["order_id"])
     if payment is not None and await refunds.open_disputes(conn, payment["payment_id"]):
         return RefundPreview(0, order["currency"], 0, DISPUTED)
@@ -163,6 +197,7 @@ async def _preview(conn: Connection, order: Row, now: datetime) -> RefundPreview
         refunded=sum(one["amount"] for one in mine),
         currency=order["currency"],
         called_off=order["called_off"],
+        by_provider=by_provider,
         at_most=order["refund_at_most"],
     )
 

@@ -23,6 +23,7 @@ TRANSITIONS: Mapping[str, frozenset[str]] = {
     "expired": frozenset({"confirmed", "stuck", "cancelled"}),
     "stuck": frozenset({"confirmed", "cancelled", "expired"}),
 }
+BY_PROVIDER = "It was cancelled by the one who was booked, so all of it goes back."
 CALLED_OFF = "It does not take place, so all of it goes back."
 MOVED = "It was moved at short notice of its time before: {percent}% goes back, as it would have then."
 LIVE = frozenset({"pending", "requested", "confirmed", "in_progress", "completed"})
@@ -60,13 +61,15 @@ def refund_preview(
     refunded: int,
     currency: str,
     called_off: bool = False,
+    by_provider: bool = False,
     at_most: int = 100,
 ) -> RefundPreview:
     """The tier's share of what has not gone back already: half of a booking that was given back is not cancelled again.
     `at_most`, percent: what a cancellation would have given back when the customer moved the booking to another time. Moving
     it does not buy notice."""
-    percent, why = (100, CALLED_OFF) if called_off else refund_percent(tiers, starts_at, now)
-    if at_most < percent and not called_off:
+    in_full = CALLED_OFF if called_off else BY_PROVIDER if by_provider else None
+    percent, why = (100, in_full) if in_full else refund_percent(tiers, starts_at, now)
+    if at_most < percent and not in_full:
         percent, why = at_most, MOVED.format(percent=at_most)
     left = max(captured - refunded, 0)
     amount = min(share(left, percent, currency), left)

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from holdfast.bookings import store as bookings
+from holdfast.bookings.cancelling import cancel_by_provider
 from holdfast.customers.rules import normalised_email, normalised_phone
 from holdfast.errors import Forbidden, HoldfastError, NotFound, Unauthorized, ValidationFailed
 from holdfast.ids import booking_token
@@ -118,6 +119,20 @@ async def decline(
 ) -> Response:
     only = await _of_key(system, key, booking_id)
     await answers.decline(system, booking_id, _actor(key), wanted.reason if wanted else "", only)
+    return json_response(await lists.request_of(system, booking_id))
+
+
+@router.post(
+    "/api/booking-requests/{booking_id}/cancel",
+    response_model=s.ProvidersRequest,
+    responses=problems(401, 403, 404, 409, 422),
+    summary="Take an accepted booking back: all of the money is refunded",
+)
+async def cancel(
+    booking_id: str, system: TheSystem, key: ProviderKey, wanted: s.Decline | None = None
+) -> Response:
+    only = await _of_key(system, key, booking_id)
+    await cancel_by_provider(system, booking_id, _actor(key), only, wanted.reason if wanted else "")
     return json_response(await lists.request_of(system, booking_id))
 
 

@@ -66,11 +66,19 @@ async def remind_providers(system: System) -> int:
     """Reminds each provider once of a request that waits; says how many."""
     now = system.clock.now()
     waiting = await system.database.read(partial(store.waiting_without_reminder, now=now, limit=AT_ONCE))
+    reminded = 0
     for row in waiting:
-        await system.database.run(partial(_remind, system, order_id=row["order_id"]))
-    if waiting:
+        try:
+            await system.database.run(partial(_remind, system, order_id=row["order_id"]))
+        except DatabaseUnavailable:
+            raise
+        except Exception:  # the others are reminded all the same
+            log.exception("provider_not_reminded", order_id=row["order_id"])
+        else:
+            reminded += 1
+    if reminded:
         system.signals.tell("work:messages")
-    return len(waiting)
+    return reminded
 
 
 async def _remind(system: System, conn: Connection, order_id: str) -> None:

@@ -26,7 +26,7 @@ Row = dict[str, Any]
 
 
 async def requests_of(system: System, provider_id: int) -> list[dict[str, Any]]:
-    """Everything that was asked of a provider, the newest first, each in one of the groups new, upcoming, past and declined.
+    """Everything that was asked of a provider, the newest first, each in a group: held, new, upcoming, past or declined.
     Orders without a booking (a foreign import, a hand, an old version) get theirs first (F01)."""
     await ensure_bookings_of_provider(system, provider_id)
     rows = await system.database.read(lambda conn: store.requests_of_provider(conn, provider_id, MOST))

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
 from pydantic_core import to_json
 
+from holdfast.bookings.cancelling import cancel_by_provider
 from holdfast.errors import HoldfastError, Unavailable
 from holdfast.requests import answers, attendance, lists
 from holdfast.requests.provider_words import EMPTY, LISTS, read_back, shown
@@ -30,6 +31,7 @@ SAID = {
     ),
     "confirmed": ("Accepted", "It is confirmed, and the customer is told."),
     "declined": ("Declined", "The customer is told, and was not charged."),
+    "cancelled": ("Cancelled", "The customer is told, and gets back all that was paid."),
     "completed": ("Marked", "It took place."),
     "no_show": ("Marked", "Nobody came."),
 }
@@ -93,6 +95,22 @@ async def decline(
     except HoldfastError as refused:
         return await _refused(request, system, here_as, "new", refused)
     return RedirectResponse("/provider/requests?list=new&said=declined", 303)
+
+
+@router.post("/requests/{booking_id}/cancel")
+async def cancel(
+    request: Request, system: TheSystem, booking_id: str, reason: Annotated[str, Form(max_length=4000)] = ""
+) -> Response:
+    """Of what was accepted: all of the money goes back."""
+    here_as = await signed_in(request)
+    wrong = reason_problem(reason)
+    if wrong:
+        return await _page(request, system, here_as, "upcoming", wrong=wrong, status=422)
+    try:
+        await cancel_by_provider(system, booking_id, here_as.actor, here_as.provider_id, reason.strip())
+    except HoldfastError as refused:
+        return await _refused(request, system, here_as, "upcoming", refused)
+    return RedirectResponse("/provider/requests?list=upcoming&said=cancelled", 303)
 
 
 @router.post("/requests/{booking_id}/attendance")

@@ -59,6 +59,7 @@ def shown(row: Row, now: datetime) -> Row:
         "seconds_left": max(0, int(left.total_seconds())),
         "left": time_left(left),
         "marks": marks(row, now),
+        "may_cancel": row["status"] == "confirmed" and (row["starts_at"] is None or row["starts_at"] > now),
     }
 
 

@@ -108,7 +108,9 @@ def clean_details(text: str | None) -> str:
 
 
 def group(status: str, starts_at: datetime | None, ends_at: datetime | None, now: datetime) -> str:
-    """Which of the provider's lists a request is in: new, upcoming, past or declined."""
+    """Which of the provider's lists a request is in: new, upcoming, past or declined; or held, while the card is being given."""
+    if status == "pending":
+        return "held"
     if status == "requested":
         return "new"
     if status in OVER:

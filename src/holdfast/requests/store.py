@@ -93,17 +93,18 @@ async def take_slot(conn: Connection, booking_id: str, offering_id: int, starts_
     return bool(row and row["taken"])
 
 
-async def slot_is_free(conn: Connection, offering_id: int, starts_at: datetime) -> bool:
-    """Whether nothing of the provider's is in the way, buffers included. True for as long as the provider is locked."""
+async def slot_is_free(conn: Connection, offering_id: int, starts_at: datetime, ends_at: datetime) -> bool:
+    """Whether nothing of the provider's is in the way of the time that was agreed, the service's buffers included. True for as
+    long as the provider is locked."""
     row = await _one(
         conn,
         """SELECT NOT EXISTS (
                SELECT FROM units u
                 WHERE u.provider_id = s.provider_id AND u.taken > 0
                   AND u.blocked && tstzrange(%(starts)s - make_interval(mins => s.buffer_before_minutes),
-                      %(starts)s + make_interval(mins => s.duration_minutes + s.buffer_after_minutes))) AS free
+                      %(ends)s + make_interval(mins => s.buffer_after_minutes))) AS free
              FROM services s WHERE s.offering_id = %(offering)s""",
-        {"offering": offering_id, "starts": starts_at},
+        {"offering": offering_id, "starts": starts_at, "ends": ends_at},
     )
     return bool(row and row["free"])
 
@@ -225,8 +226,8 @@ async def waiting_without_reminder(conn: Connection, now: datetime, limit: int) 
 
 
 async def requests_of_provider(conn: Connection, provider_id: int, limit: int) -> list[Row]:
-    """Everything that was asked of a provider and whose card was authorised, the newest first. Holds that ended before are not
-    shown: nobody has authorised anything."""
+    """Everything that was asked of a provider, the newest first, with the holds whose card is just being given. Holds that ended
+    before are not shown: nobody has authorised anything."""
     return await _requests(conn, {"provider": provider_id, "booking": None, "limit": limit})
 
 

@@ -56,7 +56,7 @@ class StripeGateway(Protocol):
     async def capture_payment_intent(
         self, payment_intent_id: str, amount: int, idempotency_key: str
     ) -> StripeObject:
-        """Takes authorised money, in minor units. StripeRefused when there is none to take: cancelled, lapsed, captured before."""
+        """Takes authorised money, in minor units. StripeRefused when there is none: cancelled, lapsed, captured before."""
         ...
 
     async def cancel_payment_intent(

@@ -272,6 +272,18 @@ async def test_a_slot_that_nobody_has_blocks_nothing_until_it_is_taken(
     await refused(conn, "UPDATE units SET taken = 1 WHERE kind = 'slot'", because="slots_do_not_overlap")
 
 
+async def test_the_count_of_a_table_changes_in_place(conn: Connection, event: SampleEvent) -> None:
+    """The hot row of a popular event must not grow its indexes with every hold: no index names `taken`."""
+    async with conn.transaction():
+        await conn.execute("UPDATE units SET taken = 1 WHERE offering_id = %s", (event.offering_id,))
+        counted = await conn.execute(
+            """SELECT pg_stat_get_xact_tuples_updated('units'::regclass) AS all,
+                      pg_stat_get_xact_tuples_hot_updated('units'::regclass) AS in_place"""
+        )
+        row = await counted.fetchone()
+        assert row is not None and row["in_place"] == row["all"] > 0
+
+
 async def insert_slot(
     conn: Connection, event: SampleEvent, provider: int, start: datetime, taken: int = 1
 ) -> None:

@@ -156,11 +156,13 @@ CREATE TABLE units (
     FOREIGN KEY (tenant_id, offering_id) REFERENCES offerings (tenant_id, offering_id),
     FOREIGN KEY (tenant_id, provider_id) REFERENCES providers (tenant_id, provider_id),
     blocked      tstzrange,                                                    -- of slots: `during` with the buffers before and after
+    -- A slot that nobody has stays as history and occupies nothing. A column of its own, because `taken` in the constraint would
+    -- keep it from changing in place: for a table this stays null.
+    occupies     tstzrange GENERATED ALWAYS AS (CASE WHEN kind = 'slot' AND taken > 0 THEN blocked END) STORED,
     CONSTRAINT slot_blocks_its_time CHECK (kind <> 'slot' OR (blocked IS NOT NULL AND blocked @> during)),
-    -- A provider is in one place at a time. A range of one number stands for equality, so that no extension is needed. A slot
-    -- that nobody has stays as history and blocks nothing.
-    CONSTRAINT slots_do_not_overlap EXCLUDE USING gist (int8range(provider_id, provider_id, '[]') WITH &&, blocked WITH &&)
-        WHERE (provider_id IS NOT NULL AND taken > 0)
+    -- A provider is in one place at a time. A range of one number stands for equality, so that no extension is needed.
+    CONSTRAINT slots_do_not_overlap EXCLUDE USING gist (int8range(provider_id, provider_id, '[]') WITH &&, occupies WITH &&)
+        WHERE (provider_id IS NOT NULL)
 ) WITH (fillfactor = 70);                                                      -- room for `taken` to change in place (HOT)
 
 CREATE INDEX units_by_provider ON units (provider_id) WHERE provider_id IS NOT NULL;

@@ -36,9 +36,10 @@ ALTER TABLE units ADD COLUMN blocked tstzrange;
 UPDATE units SET blocked = during WHERE kind = 'slot';
 ALTER TABLE units
     ADD CONSTRAINT slot_blocks_its_time CHECK (kind <> 'slot' OR (blocked IS NOT NULL AND blocked @> during)),
+    ADD COLUMN occupies tstzrange GENERATED ALWAYS AS (CASE WHEN kind = 'slot' AND taken > 0 THEN blocked END) STORED,
     DROP CONSTRAINT slots_do_not_overlap;
-ALTER TABLE units ADD CONSTRAINT slots_do_not_overlap EXCLUDE USING gist (int8range(provider_id, provider_id, '[]') WITH &&, blocked WITH &&)
-    WHERE (provider_id IS NOT NULL AND taken > 0);
+ALTER TABLE units ADD CONSTRAINT slots_do_not_overlap EXCLUDE USING gist (int8range(provider_id, provider_id, '[]') WITH &&, occupies WITH &&)
+    WHERE (provider_id IS NOT NULL);
 CREATE INDEX units_by_provider ON units (provider_id) WHERE provider_id IS NOT NULL;
 
 -- A refund that failed may be paid back in another way; one that is pending is looked at until it is over.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ async def expert(stage: Stage) -> Diary:
     return await diary(stage)
 
 
-async def confirmed(stage: Stage, expert: Diary, **service: int) -> PlacedRequest:
+async def confirmed(stage: Stage, expert: Diary, **service: Any) -> PlacedRequest:
     """At 50 pounds, in three days; may be moved until it begins."""
     placed = await expert.requested(await expert.service(reschedule_minutes=0, **service), expert.at())
     await accept(stage.system, placed.booking_id, "provider:1")

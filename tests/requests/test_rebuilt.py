@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from holdfast.payments.recover import recover
@@ -24,7 +26,7 @@ async def forget_everything(stage: Stage) -> None:
     await stage.execute("DELETE FROM units WHERE kind = 'slot'")
 
 
-async def authorised(stage: Stage, expert: Diary, **service: object) -> PlacedRequest:
+async def authorised(stage: Stage, expert: Diary, **service: Any) -> PlacedRequest:
     placed = await expert.ask(await expert.service(**service), expert.at(), details="About bridges")
     assert await expert.authorise(placed)
     await stage.deliver()

@@ -26,6 +26,8 @@ async def time_of(case: Case, claims: list[dict[str, Any]], wanted: bool) -> Uni
     """Whether the booking has its time: of its own, free to be taken, or gone. What has no time, and what is taken only when the
     provider accepts, lacks nothing. Locks the provider when it is looked for."""
     order = case.order
+    if case.money.funds is Funds.AUTHORISED and order["starts_at"] and order["starts_at"] <= case.now:
+        return Units.GONE  # authorised after the time had come: there is nothing left to ask the provider for
     if any(claim["released_at"] is None for claim in claims) or order["timing"] in {None, "none"}:
         return Units.HELD
     if order["starts_at"] is None or (order["timing"] == "proposed" and case.money.funds is not Funds.PAID):
@@ -33,7 +35,7 @@ async def time_of(case: Case, claims: list[dict[str, Any]], wanted: bool) -> Uni
     if not wanted:
         return Units.GONE
     await requests.lock_provider(case.conn, order["provider_id"])
-    free = await requests.slot_is_free(case.conn, order["offering_id"], order["starts_at"])
+    free = await requests.slot_is_free(case.conn, order["offering_id"], order["starts_at"], order["ends_at"])
     return Units.FREE if free else Units.GONE
 
 

@@ -49,7 +49,7 @@ async def carry_out_due(system: System) -> int:
 
 
 async def carry_out_of_order(system: System, order_id: str, found_by: str) -> None:
-    """At once, for whoever has just decided: the worker goes on with what does not come through. Never raises for Stripe."""
+    """At once, for whoever has just decided: the worker goes on with what does not come through. Never raises."""
     rows = await system.database.read(lambda conn: capture_store.captures_of_order(conn, order_id))
     for row in rows:
         now = system.clock.now()
@@ -61,6 +61,10 @@ async def carry_out_of_order(system: System, order_id: str, found_by: str) -> No
                 await _carry_out(system, claimed, found_by)
             except HoldfastError:
                 log.info("capture_put_off", capture_id=claimed["capture_id"])
+            except (
+                Exception
+            ):  # what was decided is committed: who decided it is told so, and the worker goes on with it
+                log.exception("capture_not_carried_out", capture_id=claimed["capture_id"])
 
 
 async def _carry_out(system: System, capture: Row, found_by: str) -> None:

@@ -122,14 +122,17 @@ async def fetch(system: System, attempt_id: str) -> Evidence:
     if row["session_id"]:
         evidence = from_objects(await system.stripe.checkout_session(row["session_id"]))
     elif row["payment_intent_id"]:
-        evidence = from_objects(*await _by_intent(system, row["payment_intent_id"]))
+        evidence = from_objects(*await _by_intent(system, row["payment_intent_id"], row["kind"]))
     else:
         return NOTHING
     return await with_returns(system, evidence, Evidence(row["evidence"]))
 
 
-async def _by_intent(system: System, intent_id: str) -> list[dict[str, Any]]:
-    """The intent, and the session that made it, if one did: only that can be closed."""
+async def _by_intent(system: System, intent_id: str, kind: str) -> list[dict[str, Any]]:
+    """The intent, and the session that made it, if one did: only that can be closed. `kind` is the attempt's: for an intent of
+    our own no session is looked for, because each look counts (rule 13)."""
+    if kind == "payment_intent":
+        return [await system.stripe.payment_intent(intent_id)]
     sessions = await system.stripe.checkout_sessions(payment_intent=intent_id)
     return [await system.stripe.payment_intent(intent_id), *sessions]
 

@@ -17,6 +17,7 @@ from holdfast.system import System
 from holdfast.tasks.actions import open_task
 
 PAGE_PAUSE = timedelta(seconds=2)
+TIME_IS_GONE = "Its time was gone when your card was authorised. Your card was not charged."
 ACTOR_OF_LAYER = {"webhook": "stripe", "page": "customer", "sweep": "worker", "operator": "operator"}
 
 Row = dict[str, Any]
@@ -92,6 +93,9 @@ async def perform(case: Case, step: Step) -> str:
         case Step.LAPSE_AND_LET_GO:
             await _release(case)
             await authorised.let_go(case, "late")
+            await _message(
+                case, "booking_cancelled", refund_amount=0, currency=case.order["currency"], why=TIME_IS_GONE
+            )
             return await _end(case, "expired")
         case Step.AUTHORISATION_LOST:
             return await authorised.lose(case)

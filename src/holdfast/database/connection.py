@@ -26,7 +26,7 @@ Connection = AsyncConnection[DictRow]
 T = TypeVar("T")
 
 HERE = Path(__file__).parent
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 MIGRATION_LOCK = 4_711_001  # advisory: one process migrates at a time
 LOCK_TIMEOUT_MS = 10_000
 STATEMENT_TIMEOUT_MS = 60_000

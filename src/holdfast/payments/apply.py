@@ -71,6 +71,8 @@ async def apply(
     await _keep_hold_after_decline(case)
     situation = await _situation(case, attempts, known)
     step = _sure(decide(situation), money)
+    if step in {Step.REQUEST, Step.NOTHING} and _second_authorisation(attempt, attempts, money):
+        step = Step.LET_GO
     if step is not Step.ASK:
         status = await steps.perform(case, step)
         await close_captures(case, step)
@@ -93,6 +95,17 @@ def _sure(step: Step, money: Money) -> Step:
         return Step.ASK
     nameless = money.funds is Funds.PAID and money.amount and money.payment_intent_id is None
     return Step.ASK if nameless and step is not Step.NOTHING else step
+
+
+def _second_authorisation(attempt: dict[str, Any], attempts: list[dict[str, Any]], money: Money) -> bool:
+    """An intent that was made twice (F10): the card form shows the one that the open attempt knows, and the request rests on it.
+    The other is never captured, whichever of them is told first (F31)."""
+    return (
+        money.funds is Funds.AUTHORISED
+        and attempt["kind"] == "payment_intent"
+        and attempt["status"] not in {"planned", "open"}
+        and any(one["status"] in {"planned", "open"} for one in attempts)
+    )
 
 
 async def apply_lapse(system: System, conn: Connection, order_id: str) -> Settled:

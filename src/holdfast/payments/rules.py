@@ -328,8 +328,8 @@ def _latest(objects: Mapping[str, Any], name: str) -> datetime | None:
 ASK_AFTER = tuple(timedelta(minutes=minutes) for minutes in (1, 2, 5, 15, 31))
 ASK_AGAIN = timedelta(minutes=10)
 ASK_SLOW_METHOD = timedelta(hours=1)
-# A webhook tells sooner, and whoever captures or lets go hears at once: of an authorisation that waits for an answer for days four
-# looks a day are enough (rule 13).
+# A webhook tells sooner, and whoever captures or lets go hears at once: of an authorisation that waits for days, four looks a
+# day are enough (rule 13).
 ASK_AUTHORISED = timedelta(hours=6)
 DECLINE_KEEPS_HOLD = timedelta(minutes=10)
 

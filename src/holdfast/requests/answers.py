@@ -151,6 +151,7 @@ async def end_request(
 
 
 async def _authorised_attempt(conn: Connection, order_id: str) -> Row | None:
+    """The one that the request rests on. A second one is let go by settling it (payments/apply.py)."""
     attempts = await payments.attempts_of_order(conn, order_id)
     waiting = [one for one in attempts if one["kind"] == "payment_intent" and one["status"] == "open"]
     return waiting[-1] if waiting else None

@@ -107,14 +107,19 @@ async def settled_sessions(conn: Connection, session_ids: Sequence[str]) -> set[
 async def paid_bookings(
     conn: Connection, tenant_id: int | None, contact: str, found: Sequence[str], limit: int
 ) -> list[Row]:
-    """The newest bookings of the contact, or among `found`, for which money came, with every sum and card."""
+    """The newest bookings of the contact, or among `found`, for which money came, or is reserved on a card until a provider
+    answers, with every sum and card."""
     return await _all(
         conn,
         """SELECT b.booking_id, b.order_id, b.tenant_id, b.reference, b.contact_email, o.currency,
-                  o.amount, array_agg(p.captured) AS sums, array_agg(p.card_last4) AS cards
-             FROM bookings b JOIN orders o USING (order_id) JOIN payments p USING (order_id)
+                  o.amount, array_remove(array_agg(p.captured), NULL) AS sums,
+                  array_remove(array_agg(p.card_last4), NULL)
+                      || ARRAY(SELECT jsonb_path_query(a.evidence, '$.charge.*.last4[*]') #>> '{}'
+                                 FROM attempts a WHERE a.order_id = o.order_id) AS cards
+             FROM bookings b JOIN orders o USING (order_id) LEFT JOIN payments p USING (order_id)
             WHERE (%(tenant)s::bigint IS NULL OR b.tenant_id = %(tenant)s)
               AND (b.contact_email = %(contact)s OR b.contact_phone = %(contact)s OR b.booking_id = ANY (%(found)s))
+              AND (p.payment_id IS NOT NULL OR (b.status = 'requested' AND o.amount > 0))
          GROUP BY b.booking_id, o.order_id
          ORDER BY b.created_at DESC LIMIT %(limit)s""",
         {"tenant": tenant_id, "contact": contact, "found": list(found), "limit": limit},

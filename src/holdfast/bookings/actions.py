@@ -55,10 +55,11 @@ class HoldRequest:
     units: Sequence[UnitSeats]
     menu: Sequence[MenuQuantity]
     name: str
-    email: str
+    email: str | None  # or a phone
     phone: str | None
-    source: str  # page or api
+    source: str  # page, api or sms
     with_checkout: bool = True
+    waits: bool = False  # what costs nothing is not sure yet: the guest completes it first
     booking_id: str | None = None  # chosen before, so that a request that is repeated finds what it made
 
 
@@ -103,14 +104,15 @@ async def hold(system: System, request: HoldRequest) -> Placed:
     """The first half of place_booking: what is committed before Stripe hears of it."""
     now = system.clock.now()
     for _ in range(TRIES_OF_A_REFERENCE):
-        wanted = _hold_row(system, request)
+        wanted = hold_row(system, request)
         try:
             answer = await system.database.run_statement(partial(store.take_hold, request=wanted, now=now))
         except psycopg.errors.UniqueViolation:
             continue  # two bookings drew the same reference
         if "refused" in answer:
-            raise await _refusal(system, request, answer)
-        return _placed(system, wanted, answer)
+            free = await system.database.read(lambda conn: store.free_units(conn, request.offering_id))
+            raise refusal(answer, free)
+        return placed_of(system, wanted, answer)
     raise Conflict("This booking is being made by another request just now; ask again.")
 
 
@@ -237,7 +239,8 @@ async def _give_up(system: System, order_id: str) -> None:
     await let_lapse(system, order_id)
 
 
-def _hold_row(system: System, request: HoldRequest) -> Row:
+def hold_row(system: System, request: HoldRequest) -> Row:
+    """What take_hold is asked for."""
     booking_id = request.booking_id or system.ids.new("bkg")
     token = booking_token(system.settings.secret_key, booking_id)
     return {
@@ -256,10 +259,12 @@ def _hold_row(system: System, request: HoldRequest) -> Row:
         "email": request.email,
         "phone": request.phone,
         "source": request.source,
+        "waits": request.waits,
     }
 
 
-def _placed(system: System, wanted: Row, answer: Row) -> Placed:
+def placed_of(system: System, wanted: Row, answer: Row) -> Placed:
+    """What take_hold answered, and others are told of it. After the commit."""
     system.signals.tell(f"availability:{wanted['offering_id']}")
     if answer["status"] == "confirmed":
         system.signals.tell("work:messages")
@@ -279,7 +284,8 @@ def _placed(system: System, wanted: Row, answer: Row) -> Placed:
     )
 
 
-async def _refusal(system: System, request: HoldRequest, answer: Row) -> HoldfastError:
+def refusal(answer: Row, free: list[Row]) -> HoldfastError:
+    """What take_hold or change_hold refused, in words; `free` is what may be had instead."""
     what = answer.get("what")
     match answer["refused"]:
         case "not_found":
@@ -287,7 +293,6 @@ async def _refusal(system: System, request: HoldRequest, answer: Row) -> Holdfas
         case "not_on_sale":
             return NotOnSale(f"{what} is not on sale.")
         case "sold_out":
-            free = await system.database.read(lambda conn: store.free_units(conn, request.offering_id))
             return SoldOut(f"{what} has not that many seats free any more.", free=free)
         case "too_many_seats":
             return ValidationFailed(f"{what} does not have that many seats.")

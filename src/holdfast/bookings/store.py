@@ -32,6 +32,43 @@ async def take_hold(conn: Connection, request: dict[str, Any], now: datetime) ->
     return answer
 
 
+async def change_hold(conn: Connection, request: dict[str, Any], now: datetime) -> Row:
+    """The SQL function of schema.sql: other seats and dishes for a hold, whole or not at all. The order is locked."""
+    row = await _one(
+        conn, "SELECT change_hold(%(request)s, %(now)s) AS answer", {"request": Jsonb(request), "now": now}
+    )
+    assert row is not None
+    answer: Row = row["answer"]
+    return answer
+
+
+async def lock_number(conn: Connection, tenant_id: int, offering_id: int, phone: str) -> None:
+    """Until the transaction ends nobody else begins a booking of this event for this number: calls that come twice at once wait for
+    each other."""
+    await conn.execute(
+        "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"{tenant_id}:{offering_id}:{phone}",)
+    )
+
+
+async def pending_of_phone(
+    conn: Connection, tenant_id: int, offering_id: int, phone: str, now: datetime
+) -> Row | None:
+    """The booking that an SMS began for this number and event, and that still waits, with its last SMS."""
+    return await _one(
+        conn,
+        """SELECT b.booking_id, b.order_id, b.reference, b.expires_at, m.message_id AS last_message_id, m.created_at AS last_at,
+                  m.status AS last_status,
+                  (SELECT count(*) FROM messages c WHERE c.booking_id = b.booking_id AND c.kind = 'booking_started') AS times
+             FROM bookings b JOIN orders o USING (order_id)
+        LEFT JOIN LATERAL (SELECT * FROM messages s WHERE s.booking_id = b.booking_id AND s.kind = 'booking_started'
+                         ORDER BY s.created_at DESC, s.message_id DESC LIMIT 1) m ON true
+            WHERE b.tenant_id = %(tenant)s AND b.offering_id = %(offering)s AND b.contact_phone = %(phone)s AND o.source = 'sms'
+              AND b.status = 'pending' AND b.expires_at > %(now)s AND o.cancel_requested_at IS NULL
+         ORDER BY b.created_at DESC LIMIT 1""",
+        {"tenant": tenant_id, "offering": offering_id, "phone": phone, "now": now},
+    )
+
+
 async def move_order(conn: Connection, order_id: str, to: str, *, stuck_reason: str | None = None) -> None:
     """The order's next status; the booking's follows by foreign key. PostgreSQL refuses unknown steps."""
     await conn.execute(
@@ -156,13 +193,10 @@ async def insert_booking(conn: Connection, row: Row) -> None:
 
 
 async def upsert_customer(conn: Connection, row: Row) -> str:
-    """The tenant's customer with this e-mail address, new or known."""
+    """The tenant's customer with this e-mail address, or with this number where there is none; new or known."""
     found = await _one(
         conn,
-        """INSERT INTO customers (customer_id, tenant_id, name, email, phone, created_at)
-           VALUES (%(customer_id)s, %(tenant_id)s, %(name)s, %(email)s, %(phone)s, %(created_at)s)
-           ON CONFLICT (tenant_id, email) DO UPDATE SET name = coalesce(nullif(customers.name, ''), excluded.name)
-           RETURNING customer_id""",
+        "SELECT customer_of(%(tenant_id)s, %(customer_id)s, %(name)s, %(email)s, %(phone)s, %(created_at)s) AS customer_id",
         row,
     )
     assert found is not None

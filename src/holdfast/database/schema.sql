@@ -925,18 +925,20 @@ BEGIN
         INSERT INTO customers (customer_id, tenant_id, name, email, phone, created_at)
         VALUES (new_id, of_tenant, named, by_email, by_phone, at)
         ON CONFLICT (tenant_id, email) DO NOTHING RETURNING customer_id INTO found;
-        IF found IS NULL THEN
-            SELECT coalesce(merged_into, customer_id) INTO found FROM customers WHERE tenant_id = of_tenant AND email = by_email;
+        IF found IS NOT NULL THEN
+            RETURN found;
         END IF;
-        RETURN found;
+        SELECT coalesce(merged_into, customer_id) INTO found FROM customers WHERE tenant_id = of_tenant AND email = by_email;
+    ELSE
+        SELECT customer_id INTO found FROM customers WHERE tenant_id = of_tenant AND phone = by_phone AND merged_into IS NULL
+      ORDER BY email IS NULL, created_at, customer_id LIMIT 1;
+        IF found IS NULL THEN
+            INSERT INTO customers (customer_id, tenant_id, name, phone, created_at) VALUES (new_id, of_tenant, named, by_phone, at)
+            ON CONFLICT (tenant_id, phone) WHERE email IS NULL AND merged_into IS NULL DO UPDATE SET phone = excluded.phone
+            RETURNING customer_id INTO found;
+        END IF;
     END IF;
-    SELECT customer_id INTO found FROM customers WHERE tenant_id = of_tenant AND phone = by_phone AND merged_into IS NULL
-  ORDER BY email IS NULL, created_at, customer_id LIMIT 1;
-    IF found IS NULL THEN
-        INSERT INTO customers (customer_id, tenant_id, name, phone, created_at) VALUES (new_id, of_tenant, named, by_phone, at)
-        ON CONFLICT (tenant_id, phone) WHERE email IS NULL AND merged_into IS NULL DO UPDATE SET phone = excluded.phone
-        RETURNING customer_id INTO found;
-    END IF;
+    UPDATE customers SET name = named WHERE customer_id = found AND name = '' AND named <> '';
     RETURN found;
 END $$;
 
@@ -1356,12 +1358,7 @@ BEGIN
         END IF;
     END IF;
 
-    INSERT INTO customers (customer_id, tenant_id, name, email, phone, created_at)
-    VALUES (request->>'customer_id', f.tenant_id, request->>'name', request->>'email', request->>'phone', at)
-    ON CONFLICT (tenant_id, email) DO NOTHING RETURNING customer_id INTO customer;
-    IF customer IS NULL THEN
-        SELECT customer_id INTO customer FROM customers WHERE tenant_id = f.tenant_id AND email = request->>'email';
-    END IF;
+    customer := customer_of(f.tenant_id, request->>'customer_id', request->>'name', request->>'email', request->>'phone', at);
     INSERT INTO orders (order_id, tenant_id, offering_id, customer_id, status, amount, currency, source, offering_version,
                         refund_tiers, created_at, starts_at, ends_at, details, requested_at, respond_by)
     VALUES (request->>'order_id', f.tenant_id, f.offering_id, customer, order_status, s.price, f.currency, request->>'source',

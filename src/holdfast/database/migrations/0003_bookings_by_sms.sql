@@ -184,18 +184,20 @@ BEGIN
         INSERT INTO customers (customer_id, tenant_id, name, email, phone, created_at)
         VALUES (new_id, of_tenant, named, by_email, by_phone, at)
         ON CONFLICT (tenant_id, email) DO NOTHING RETURNING customer_id INTO found;
-        IF found IS NULL THEN
-            SELECT coalesce(merged_into, customer_id) INTO found FROM customers WHERE tenant_id = of_tenant AND email = by_email;
+        IF found IS NOT NULL THEN
+            RETURN found;
         END IF;
-        RETURN found;
+        SELECT coalesce(merged_into, customer_id) INTO found FROM customers WHERE tenant_id = of_tenant AND email = by_email;
+    ELSE
+        SELECT customer_id INTO found FROM customers WHERE tenant_id = of_tenant AND phone = by_phone AND merged_into IS NULL
+      ORDER BY email IS NULL, created_at, customer_id LIMIT 1;
+        IF found IS NULL THEN
+            INSERT INTO customers (customer_id, tenant_id, name, phone, created_at) VALUES (new_id, of_tenant, named, by_phone, at)
+            ON CONFLICT (tenant_id, phone) WHERE email IS NULL AND merged_into IS NULL DO UPDATE SET phone = excluded.phone
+            RETURNING customer_id INTO found;
+        END IF;
     END IF;
-    SELECT customer_id INTO found FROM customers WHERE tenant_id = of_tenant AND phone = by_phone AND merged_into IS NULL
-  ORDER BY email IS NULL, created_at, customer_id LIMIT 1;
-    IF found IS NULL THEN
-        INSERT INTO customers (customer_id, tenant_id, name, phone, created_at) VALUES (new_id, of_tenant, named, by_phone, at)
-        ON CONFLICT (tenant_id, phone) WHERE email IS NULL AND merged_into IS NULL DO UPDATE SET phone = excluded.phone
-        RETURNING customer_id INTO found;
-    END IF;
+    UPDATE customers SET name = named WHERE customer_id = found AND name = '' AND named <> '';
     RETURN found;
 END $$;
 
@@ -314,4 +316,90 @@ BEGIN
     VALUES (o.tenant_id, b.order_id, at, 'customer', 'chosen',
             jsonb_build_object('seats', wish->'guests', 'amount', wish->'total', 'currency', o.currency));
     RETURN jsonb_build_object('amount', wish->'total', 'currency', o.currency, 'guests', wish->'guests');
+END $$;
+
+CREATE OR REPLACE FUNCTION take_request(request jsonb, at timestamptz) RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE
+    f            offerings;
+    s            services;
+    p            providers;
+    starts       timestamptz := (request->>'starts_at')::timestamptz;
+    ends         timestamptz;
+    customer     text;
+    order_status text;
+    held_until   timestamptz;
+    deadline     timestamptz;
+BEGIN
+    SELECT * INTO f FROM offerings
+     WHERE offering_id = (request->>'offering_id')::bigint AND kind = 'appointment'
+       AND tenant_id = coalesce((request->>'tenant_id')::bigint, tenant_id);
+    SELECT * INTO s FROM services WHERE offering_id = f.offering_id;
+    SELECT * INTO p FROM providers WHERE provider_id = s.provider_id;
+    IF p.provider_id IS NULL OR f.status = 'draft' OR p.provider_id <> coalesce((request->>'provider_id')::bigint, p.provider_id) THEN
+        RETURN jsonb_build_object('refused', 'not_found', 'what', request->'offering_id');
+    END IF;
+    IF f.status <> 'on_sale' OR NOT p.active OR at < f.on_sale_from OR at >= f.on_sale_until THEN
+        RETURN jsonb_build_object('refused', 'not_on_sale', 'what', f.title);
+    END IF;
+    IF lower(request->>'email') = lower(p.email) OR request->>'phone' = p.phone THEN
+        RETURN jsonb_build_object('refused', 'oneself', 'what', p.name);
+    END IF;
+    IF (s.timing = 'none') <> (starts IS NULL) THEN
+        RETURN jsonb_build_object('refused', CASE WHEN starts IS NULL THEN 'no_time' ELSE 'time_not_offered' END, 'what', f.title);
+    END IF;
+    IF starts <= at THEN
+        RETURN jsonb_build_object('refused', 'past', 'what', starts);
+    END IF;
+    IF starts < at + make_interval(mins => s.lead_minutes) THEN
+        RETURN jsonb_build_object('refused', 'too_soon', 'what', s.lead_minutes);
+    END IF;
+    IF starts >= at + make_interval(days => s.horizon_days) THEN
+        RETURN jsonb_build_object('refused', 'too_far', 'what', s.horizon_days);
+    END IF;
+    ends := starts + make_interval(mins => s.duration_minutes);
+    order_status := CASE s.price WHEN 0 THEN 'requested' ELSE 'pending' END;
+    held_until := at + make_interval(mins => f.hold_minutes);
+    deadline := least(at + make_interval(mins => s.respond_minutes), starts);
+
+    IF s.timing = 'slot' THEN
+        PERFORM FROM providers WHERE provider_id = p.provider_id FOR NO KEY UPDATE;
+        -- A statement of its own after the lock: it sees what was committed while that one waited.
+        IF NOT EXISTS (SELECT FROM free_slots(ARRAY[f.offering_id], starts, starts + interval '1 microsecond', at)) THEN
+            RETURN jsonb_build_object('refused',
+                CASE WHEN EXISTS (SELECT FROM units u WHERE u.provider_id = p.provider_id AND u.taken > 0
+                                     AND u.blocked && tstzrange(starts - make_interval(mins => s.buffer_before_minutes),
+                                                                ends + make_interval(mins => s.buffer_after_minutes)))
+                     THEN 'slot_taken' ELSE 'not_offered' END,
+                'what', starts, 'provider_id', p.provider_id);
+        END IF;
+    END IF;
+
+    customer := customer_of(f.tenant_id, request->>'customer_id', request->>'name', request->>'email', request->>'phone', at);
+    INSERT INTO orders (order_id, tenant_id, offering_id, customer_id, status, amount, currency, source, offering_version,
+                        refund_tiers, created_at, starts_at, ends_at, details, requested_at, respond_by)
+    VALUES (request->>'order_id', f.tenant_id, f.offering_id, customer, order_status, s.price, f.currency, request->>'source',
+            f.version, f.refund_tiers, at, starts, ends, coalesce(request->>'details', ''),
+            CASE s.price WHEN 0 THEN at END, CASE s.price WHEN 0 THEN deadline END);
+    INSERT INTO order_lines (order_id, line_no, kind, label, quantity, unit_amount, amount)
+    VALUES (request->>'order_id', 1, 'service', f.title, 1, s.price, s.price);
+    INSERT INTO bookings (booking_id, order_id, status, tenant_id, offering_id, reference, token_hash, contact_name, contact_email,
+                          contact_phone, seats, created_at, expires_at, hold_limit)
+    VALUES (request->>'booking_id', request->>'order_id', order_status, f.tenant_id, f.offering_id, request->>'reference',
+            decode(request->>'token_hash', 'hex'), request->>'name', request->>'email', request->>'phone', 1, at,
+            CASE s.price WHEN 0 THEN deadline ELSE held_until END, held_until + interval '15 minutes');
+    IF s.timing = 'slot' AND NOT take_slot(request->>'booking_id', f.offering_id, starts) THEN
+        RAISE EXCEPTION 'the slot % was free and locked, and is taken', starts;
+    END IF;
+    IF s.price > 0 THEN
+        INSERT INTO attempts (attempt_id, order_id, tenant_id, kind, status, amount, currency, created_at, ask_at)
+        VALUES (request->>'attempt_id', request->>'order_id', f.tenant_id, 'payment_intent', 'planned', s.price, f.currency, at,
+                at + interval '1 minute');
+    END IF;
+    INSERT INTO timeline (tenant_id, order_id, at, actor, what, detail)
+    VALUES (f.tenant_id, request->>'order_id', at, 'customer', CASE s.price WHEN 0 THEN 'requested' ELSE 'held' END,
+            jsonb_build_object('amount', s.price, 'currency', f.currency, 'starts_at', starts));
+    RETURN jsonb_build_object('order_id', request->>'order_id', 'booking_id', request->>'booking_id',
+        'attempt_id', CASE WHEN s.price > 0 THEN request->>'attempt_id' END, 'customer_id', customer, 'status', order_status,
+        'amount', s.price, 'currency', f.currency, 'expires_at', CASE s.price WHEN 0 THEN deadline ELSE held_until END,
+        'title', f.title, 'provider_id', p.provider_id, 'tenant_id', f.tenant_id);
 END $$;

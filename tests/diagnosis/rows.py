@@ -136,5 +136,36 @@ def paid(**changes: Any) -> StripeObject:
     return StripeObject(session={**session, "created": int(BEFORE.timestamp()), **changes}, intent=intent)
 
 
+def capture(**changes: Any) -> dict[str, Any]:
+    row = {
+        "capture_id": "cap_1",
+        "attempt_id": ATTEMPT,
+        "action": "capture",
+        "amount": AMOUNT,
+        "currency": "GBP",
+        "status": "done",
+        "reason": "accepted",
+        "actor": "provider:1",
+        "failure": None,
+        "created_at": BEFORE,
+        "settled_at": BEFORE,
+    }
+    return {**row, **changes}
+
+
+def asked(status: str, respond_by: datetime | None = None, **others: Any) -> OurSide:
+    """A request and its order: an intent without a session, authorised or about to be."""
+    ours = with_status(status, payments=[], messages=[], attempts=[attempt(session_id=None, status="open")])
+    order = {**ours.order, "accepted_at": None, "respond_by": respond_by or NOW + timedelta(days=1)}
+    return replace(ours, order=order, **others)
+
+
+def intent(status: str, *, captured: bool = False) -> StripeObject:
+    """An intent as Stripe has it, without a session."""
+    charge = {"id": "ch_1", "created": int(BEFORE.timestamp()), "paid": True, "captured": captured}
+    body = {"id": INTENT, "status": status, "amount": AMOUNT, "currency": "gbp", "latest_charge": charge}
+    return StripeObject(intent={**body, "amount_received": AMOUNT if captured else 0})
+
+
 def unpaid(status: str = "expired") -> StripeObject:
     return paid(status=status, payment_status="unpaid")

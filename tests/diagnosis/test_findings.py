@@ -168,6 +168,36 @@ CASES: dict[str, tuple[OurSide, StripeSide, str, str | None]] = {
         "dispute_unheard",
         RECOVER_SESSION,
     ),
+    "authorised, and we have not heard of it": (
+        rows.asked("pending"),
+        {ATTEMPT: rows.intent("requires_capture")},
+        "authorised_unheard",
+        RECOVER_INTENT,
+    ),
+    "declined, and the bank still holds the money": (
+        rows.asked("declined", captures=[rows.capture(action="cancel")]),
+        {ATTEMPT: rows.intent("requires_capture")},
+        "authorisation_held",
+        RECOVER_INTENT,
+    ),
+    "the bank has let go what a request waits for": (
+        rows.asked("requested"),
+        {ATTEMPT: rows.intent("canceled")},
+        "authorisation_gone",
+        RECOVER_INTENT,
+    ),
+    "accepted, and the capture waits": (
+        rows.asked("requested", captures=[rows.capture(status="asked", settled_at=None)]),
+        {ATTEMPT: rows.intent("requires_capture")},
+        "capture_late",
+        "holdfast doctor",
+    ),
+    "nobody answered, and it was not declined": (
+        rows.asked("requested", BEFORE),
+        {ATTEMPT: rows.intent("requires_capture")},
+        "answer_overdue",
+        "holdfast doctor --fix overdue_request_is_declined",
+    ),
     "stuck": (rows.with_status("stuck"), AGREED, "stuck", None),
     "a task waits": (replace(rows.healthy(), tasks=[TASK]), AGREED, "task", None),
 }
@@ -199,6 +229,18 @@ def test_the_gravest_comes_first() -> None:
         (rows.with_status("expired", payments=[]), {ATTEMPT: rows.unpaid()}),
         (rows.with_status("expired", refunds=[rows.refund()]), {ATTEMPT: REFUNDED}),
         (rows.with_status("cancelled", refunds=[rows.refund(reason="cancelled")]), {ATTEMPT: REFUNDED}),
+        (rows.asked("requested"), {ATTEMPT: rows.intent("requires_capture")}),
+        (
+            rows.asked("declined", captures=[rows.capture(action="cancel")]),
+            {ATTEMPT: rows.intent("canceled")},
+        ),
+        (
+            rows.asked(
+                "declined",
+                captures=[rows.capture(action="cancel", status="owed", created_at=NOW, settled_at=None)],
+            ),
+            {ATTEMPT: rows.intent("requires_capture")},
+        ),
         (replace(rows.healthy(), tasks=[{**TASK, "done_at": NOW, "done_by": "staff"}]), AGREED),
         (replace(rows.healthy(), disputes=[{**DISPUTE, "status": "won"}]), AGREED),
         (
@@ -219,6 +261,9 @@ def test_the_gravest_comes_first() -> None:
         "lapsed unpaid",
         "late money returned",
         "cancelled and refunded",
+        "a request that waits for its answer",
+        "declined, and the money let go",
+        "declined a moment ago",
         "task done",
         "dispute won",
         "a failed refund paid in another way",

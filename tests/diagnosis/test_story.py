@@ -47,3 +47,13 @@ def test_completed_without_money_yet_is_not_paid() -> None:
 
 def test_nothing_to_pay_counts_as_paid() -> None:
     assert rows.paid(payment_status="no_payment_required", amount_total=0).is_paid
+
+
+def test_authorised_is_not_called_paid_and_the_decision_is_told() -> None:
+    ours = rows.asked("declined", captures=[rows.capture(action="cancel", reason="declined")])
+    told = [entry.what for entry in entries_of(ours, {ATTEMPT: rows.intent("requires_capture")})]
+    assert "charge ch_1 authorised" in told
+    assert "cancel of the authorised £170.00 owed (declined)" in told
+    assert "cancel of the authorised £170.00 done" in told
+    taken = [entry.what for entry in entries_of(ours, {ATTEMPT: rows.intent("succeeded", captured=True)})]
+    assert "charge ch_1 paid" in taken

@@ -189,7 +189,8 @@ async def _without_order(system: System, kind: Kind, by: str, what: str) -> Diag
 
 def _unexplained(known: StripeObject, handle: str | None) -> list[Finding]:
     words = f"Stripe has this payment ({in_words(known)}) and we have no order for it."
-    return [Finding("unexplained_money", words, f"holdfast recover {handle}")] if known.is_paid else []
+    money = known.is_paid or known.is_authorised
+    return [Finding("unexplained_money", words, f"holdfast recover {handle}")] if money else []
 
 
 async def _session_or_intent(system: System, by: str, what: str) -> tuple[str | None, str | None]:

@@ -15,6 +15,7 @@ from holdfast.money import formatted
 
 LIVE = ("pending", "requested", "confirmed", "in_progress", "completed")
 PAID_FOR = ("confirmed", "in_progress", "completed", "no_show")
+ENDED = ("declined", "cancelled", "expired")
 IN_HAND = (*PAID_FOR, "stuck")  # what may keep its money: it is served, or a person is asked already
 OPEN_DISPUTE = ("warning_needs_response", "needs_response", "under_review", "warning_under_review")
 EVENT_LATE = timedelta(minutes=1)
@@ -22,6 +23,8 @@ CONFIRMATION_LATE = timedelta(minutes=5)
 PLAN_LATE = timedelta(minutes=2)
 LAPSE_LATE = timedelta(minutes=10)
 REFUND_LATE = timedelta(minutes=15)
+CAPTURE_LATE = timedelta(minutes=15)
+ANSWER_LATE = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
@@ -152,6 +155,40 @@ def session_outlives_order(ours: OurSide, stripe: StripeSide, _: datetime) -> It
             )
 
 
+def authorisation_is_not_as_told(ours: OurSide, stripe: StripeSide, _: datetime) -> Iterator[Finding]:
+    """F28: the bank holds money that nobody here knows of or wants any more, or has let go what a request still waits for."""
+    undone = {row["attempt_id"] for row in ours.captures if row["status"] in ("owed", "asked")}
+    status = ours.order["status"]
+    for attempt_id, known, handle in _asked(ours, stripe):
+        sum_held, recover = formatted(known.amount or 0, _currency(known)), f"holdfast recover {handle}"
+        if known.is_authorised and status == "pending":
+            words = f"Stripe has {sum_held} authorised for this order, and here it still waits for its card."
+            yield Finding("authorised_unheard", words, recover)
+        elif known.is_authorised and status in ENDED and attempt_id not in undone:
+            words = f"The order is {status}, and Stripe still holds {sum_held} of the customer's for it."
+            yield Finding("authorisation_held", words, recover)
+        elif (
+            status == "requested"
+            and known.session is None
+            and (known.intent or {}).get("status") == "canceled"
+        ):
+            words = f"The authorisation of {sum_held} is gone, and the request still waits."
+            yield Finding("authorisation_gone", words, recover)
+
+
+def answer_is_late(ours: OurSide, _: StripeSide, now: datetime) -> Iterator[Finding]:
+    """What the provider or the deadline decided and is not done yet; what nobody decided in time."""
+    for row in ours.captures:
+        if row["status"] in ("owed", "asked") and row["created_at"] < now - CAPTURE_LATE:
+            sum_held, since = formatted(row["amount"], row["currency"]), _time(row["created_at"])
+            words = f"The {row['action']} of the authorised {sum_held} has waited since {since}: is a worker running?"
+            yield Finding("capture_late", words, "holdfast doctor")
+    waits = ours.order["status"] == "requested" and ours.order.get("accepted_at") is None
+    if waits and ours.order["respond_by"] < now - ANSWER_LATE:
+        words = f"It should have been declined at {_time(ours.order['respond_by'])}, as nobody answered: is a worker running?"
+        yield Finding("answer_overdue", words, "holdfast doctor --fix overdue_request_is_declined")
+
+
 def refunds_differ(ours: OurSide, stripe: StripeSide, now: datetime) -> Iterator[Finding]:
     """F44, F45. A refund that failed and was seen to is no finding: what was done about it is a row of its own."""
     seen_to = {task["subject"] for task in ours.tasks if task["kind"] == "refund_failed" and task["done_at"]}
@@ -192,7 +229,8 @@ def hold_outlived(ours: OurSide, _: StripeSide, now: datetime) -> Iterator[Findi
     """F38, F10: a hold waits for Stripe's word and keeps its seats; one that waits too long means that nobody asks."""
     booking = ours.booking
     if booking and booking["status"] == "pending" and booking["expires_at"] < now - LAPSE_LATE:
-        handle = next((a["session_id"] for a in reversed(ours.attempts) if a["session_id"]), None)
+        handles = [attempt["session_id"] or attempt["payment_intent_id"] for attempt in ours.attempts]
+        handle = next((one for one in reversed(handles) if one), None)
         yield Finding(
             "hold_outlived",
             f"The hold should have lapsed at {_time(booking['expires_at'])}: Stripe has not been heard, or no worker runs.",
@@ -276,6 +314,8 @@ CHECKS: tuple[Check, ...] = (
     money_kept_for_nothing,
     paid_twice,
     session_outlives_order,
+    authorisation_is_not_as_told,
+    answer_is_late,
     refunds_differ,
     event_waits,
     booking_has_no_money,

@@ -74,6 +74,7 @@ TABLES: dict[str, LiteralString] = {
                           created_at, ask_at, asked_at, times_asked, last_error, closed_at
                      FROM attempts WHERE order_id = ANY(%s) ORDER BY created_at, attempt_id""",
     "payments": "SELECT * FROM payments WHERE order_id = ANY(%s) ORDER BY recorded_at, payment_id",
+    "captures": "SELECT * FROM captures WHERE order_id = ANY(%s) ORDER BY created_at, capture_id",
     "refunds": "SELECT * FROM refunds WHERE order_id = ANY(%s) ORDER BY created_at, refund_id",
     "disputes": "SELECT * FROM disputes WHERE order_id = ANY(%s) ORDER BY opened_at",
     "messages": """SELECT b.order_id, m.message_id, m.kind, m.channel, m.recipient, m.status, m.cause, m.tries, m.try_at,

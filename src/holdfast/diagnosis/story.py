@@ -25,6 +25,7 @@ class OurSide:
     claims: list[Row] = field(default_factory=list)
     attempts: list[Row] = field(default_factory=list)
     payments: list[Row] = field(default_factory=list)
+    captures: list[Row] = field(default_factory=list)
     refunds: list[Row] = field(default_factory=list)
     disputes: list[Row] = field(default_factory=list)
     messages: list[Row] = field(default_factory=list)
@@ -59,6 +60,11 @@ class StripeObject:
         if self.session is not None:
             return self.session.get("status") == "complete" and self.session.get("payment_status") != "unpaid"
         return (self.intent or {}).get("status") == "succeeded"
+
+    @property
+    def is_authorised(self) -> bool:
+        """The bank holds the money for us, and we have neither taken it nor let it go."""
+        return (self.intent or {}).get("status") == "requires_capture"
 
     @property
     def is_open(self) -> bool:
@@ -141,6 +147,12 @@ def _our_entries(ours: OurSide) -> Iterator[Entry]:
             row["found_by"],
             f"payment {row['payment_intent_id']} of {money(row)} recorded{card}{purpose}",
         )
+    for row in ours.captures:
+        decided = f"{row['action']} of the authorised {money(row)}"
+        yield Entry(row["created_at"], "ours", row["actor"], f"{decided} owed ({row['reason']})")
+        if row["settled_at"]:
+            end = f"{decided} {row['status']} {row['failure'] or ''}".rstrip()
+            yield Entry(row["settled_at"], "ours", "us", end)
     for row in ours.refunds:
         yield Entry(row["created_at"], "ours", row["actor"], f"refund of {money(row)} owed ({row['reason']})")
         if row["settled_at"]:
@@ -181,11 +193,10 @@ def _stripe_entries(known: StripeObject) -> Iterator[Entry]:
         )
     charge = known.charge
     if charge and charge.get("created"):
-        outcome = (
-            "paid"
-            if charge.get("paid")
-            else f"failed: {charge.get('failure_message') or charge.get('failure_code')}"
-        )
+        # Stripe calls a charge paid that is only authorised; it names captured what was made in two steps, too.
+        done = "paid" if charge.get("captured", True) else "authorised"
+        failure = charge.get("failure_message") or charge.get("failure_code")
+        outcome = done if charge.get("paid") else f"failed: {failure}"
         yield Entry(from_unix(charge["created"]), "stripe", "customer", f"charge {charge['id']} {outcome}")
     for refund in known.refunds:
         sum_of = formatted(refund["amount"], refund["currency"].upper())

@@ -11,7 +11,7 @@ from holdfast.database.connection import Connection
 from holdfast.errors import HoldfastError, NotFound, Unavailable
 from holdfast.providers import store as providers
 from holdfast.requests import links
-from holdfast.requests.provider_pages import LONGEST_REASON, reason_problem
+from holdfast.requests.provider_pages import LONGEST_REASON, Seen, reason_problem, seen_time
 from holdfast.requests.provider_words import read_back, shown
 from holdfast.system import System
 from holdfast.tenants.store import tenant_by_id
@@ -44,6 +44,7 @@ async def give(
     token: str,
     answer: Answer,
     reason: Annotated[str, Form(max_length=4000)] = "",
+    seen: Seen = "",
 ) -> Response:
     """Does it. A second time, too late, or after another answer: the page says what became of the request."""
     try:
@@ -54,7 +55,7 @@ async def give(
     if wrong and before.state == "open":
         return await _page(request, system, token, answer, before, reason=reason, wrong=wrong, status=422)
     try:
-        await links.use_link(system, token, answer, reason.strip())
+        await links.use_link(system, token, answer, reason.strip(), seen_time(seen))
     except NotFound as unknown:
         return _unknown(request, unknown)
     except Unavailable:

@@ -30,12 +30,19 @@ class Answer:
     accepted: bool
 
 
-async def accept(system: System, booking_id: str, actor: str, provider_id: int | None = None) -> Answer:
-    """Takes the request: its money is captured, then it is confirmed. With a `provider_id`, only that provider's. Accepting twice
-    is accepting once. Raises Conflict for what is over or answered otherwise, SlotTaken when the provider has something else
+async def accept(
+    system: System,
+    booking_id: str,
+    actor: str,
+    provider_id: int | None = None,
+    seen: datetime | None = None,
+) -> Answer:
+    """Takes the request: its money is captured, then it is confirmed. With a `provider_id`, only that provider's. `seen`: the time
+    that was read when the yes was given; a yes to another time than the customer's is none. Accepting twice is accepting
+    once. Raises Conflict for what is over or answered otherwise, SlotTaken when the provider has something else
     at that time, NotFound. When Stripe is away the yes is kept, and the capture follows by itself."""
     order = await system.database.run(
-        lambda conn: accept_locked(system, conn, booking_id, actor, provider_id)
+        lambda conn: accept_locked(system, conn, booking_id, actor, provider_id, seen)
     )
     return await after_answer(system, order)
 
@@ -66,7 +73,12 @@ async def after_answer(system: System, order: Row) -> Answer:
 
 
 async def accept_locked(
-    system: System, conn: Connection, booking_id: str, actor: str, provider_id: int | None
+    system: System,
+    conn: Connection,
+    booking_id: str,
+    actor: str,
+    provider_id: int | None,
+    seen: datetime | None = None,
 ) -> Row:
     """Inside the caller's transaction. Locks the order, then the provider."""
     now = system.clock.now()
@@ -74,6 +86,7 @@ async def accept_locked(
     if order["status"] in rules.ACCEPTED or (order["status"] == "requested" and order["accepted_at"]):
         return order
     rules.refuse_answer(order, now)
+    rules.refuse_unseen_time(order, seen)
     if order["timing"] == "proposed" and not await store.take_slot(
         conn, booking_id, order["offering_id"], order["starts_at"]
     ):

@@ -99,12 +99,14 @@ async def own_requests(system: TheSystem, key: ProviderKey) -> Response:
 @router.post(
     "/api/booking-requests/{booking_id}/accept",
     response_model=s.ProvidersRequest,
-    responses=problems(401, 403, 404, 409),
+    responses=problems(401, 403, 404, 409, 422),
     summary="Say yes: the authorised money is captured",
 )
-async def accept(booking_id: str, system: TheSystem, key: ProviderKey) -> Response:
+async def accept(
+    booking_id: str, system: TheSystem, key: ProviderKey, wanted: s.Accept | None = None
+) -> Response:
     only = await _of_key(system, key, booking_id)
-    await answers.accept(system, booking_id, _actor(key), only)
+    await answers.accept(system, booking_id, _actor(key), only, wanted.starts_at if wanted else None)
     return json_response(await lists.request_of(system, booking_id))
 
 

@@ -53,20 +53,24 @@ async def open_link(system: System, token: str) -> LinkState:
     )
 
 
-async def use_link(system: System, token: str, answer: str, reason: str = "") -> Answer:
+async def use_link(
+    system: System, token: str, answer: str, reason: str = "", seen: datetime | None = None
+) -> Answer:
     """Answers the request: `accept` or `decline`. The answer and the link's use are one transaction, so that a link is used up
-    by an answer and by nothing else. Raises NotFound for a forged one, Conflict for one that was used, and as accept and
+    by an answer and by nothing else. `seen`: the time that was read, for a yes. Raises NotFound for a forged one, Conflict for one that was used, and as accept and
     decline do. Locks the order, then the link."""
     link_id = link_of_token(system.settings.secret_key, token)
     if link_id is None:
         raise NotFound(NO_SUCH)
     if answer not in {"accept", "decline"}:
         raise ValidationFailed("The answer is accept or decline.")
-    order = await system.database.run(lambda conn: _use(system, conn, link_id, answer, reason))
+    order = await system.database.run(lambda conn: _use(system, conn, link_id, answer, reason, seen))
     return await after_answer(system, order)
 
 
-async def _use(system: System, conn: Connection, link_id: str, answer: str, reason: str) -> Row:
+async def _use(
+    system: System, conn: Connection, link_id: str, answer: str, reason: str, seen: datetime | None
+) -> Row:
     link = await store.link(conn, link_id)
     if link is None or link["purpose"] != "answer_request":
         raise NotFound(NO_SUCH)
@@ -86,7 +90,7 @@ async def _use(system: System, conn: Connection, link_id: str, answer: str, reas
         rules.refuse_answer(order, now)
         raise Conflict("This request was answered already.", booking_status=order["status"])
     if answer == "accept":
-        await accept_locked(system, conn, order["booking_id"], actor, link["provider_id"])
+        await accept_locked(system, conn, order["booking_id"], actor, link["provider_id"], seen)
     else:
         await decline_locked(system, conn, order["booking_id"], actor, reason, link["provider_id"])
     await store.use_link(conn, link_id, "accepted" if answer == "accept" else "declined", now)

@@ -4,6 +4,7 @@ live and the time left runs."""
 from __future__ import annotations
 
 import hashlib
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Query, Request, Response
@@ -39,6 +40,7 @@ SAID = {
 MARKED = ("booking_id", "status", "accepted_at", "starts_at", "respond_by", "decline_reason")
 
 Row = dict[str, Any]
+Seen = Annotated[str, Form(max_length=40)]
 
 router = APIRouter(include_in_schema=False, prefix="/provider")
 
@@ -70,10 +72,12 @@ async def live(request: Request, system: TheSystem) -> Response:
 
 
 @router.post("/requests/{booking_id}/accept")
-async def accept(request: Request, system: TheSystem, booking_id: str) -> Response:
+async def accept(request: Request, system: TheSystem, booking_id: str, seen: Seen = "") -> Response:
     here_as = await signed_in(request)
     try:
-        answered = await answers.accept(system, booking_id, here_as.actor, here_as.provider_id)
+        answered = await answers.accept(
+            system, booking_id, here_as.actor, here_as.provider_id, seen_time(seen)
+        )
     except HoldfastError as refused:
         return await _refused(request, system, here_as, "new", refused)
     done = "confirmed" if answered.status == "confirmed" else "accepted"
@@ -129,6 +133,15 @@ async def mark(
     except HoldfastError as refused:
         return await _refused(request, system, here_as, which, refused)
     return RedirectResponse(f"/provider/requests?list={_list(which)}&said={done}", 303)
+
+
+def seen_time(written: str) -> datetime | None:
+    """The time that stood on the page when its button was pressed; None when it named none, or what is written is no time."""
+    try:
+        seen = datetime.fromisoformat(written)
+    except ValueError:
+        return None
+    return seen if seen.tzinfo is not None else None
 
 
 def reason_problem(reason: str) -> str:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from holdfast.bookings.rules import refund_percent
+from holdfast.clock import rfc3339
 from holdfast.errors import Conflict, ValidationFailed
 
 # A capture is asked for a day before the authorisation lapses at the latest: time for tries, and for a person.
@@ -53,6 +54,16 @@ def refuse_answer(order: Row, now: datetime) -> None:
         raise Conflict(f"A booking that is {status} needs no answer.", booking_status=status)
     if now >= order["respond_by"]:
         raise Conflict("The time to answer was over.", booking_status=status)
+
+
+def refuse_unseen_time(order: Row, seen: datetime | None) -> None:
+    """Conflict when the customer has moved the request since it was read. None: whoever says yes names no time."""
+    agreed = order["starts_at"]
+    if seen is not None and (agreed is None or abs(agreed - seen) >= timedelta(seconds=1)):
+        raise Conflict(
+            "The customer has moved it to another time meanwhile. Look at the new time, then answer again.",
+            starts_at=rfc3339(agreed) if agreed else None,
+        )
 
 
 def refuse_moving(order: Row, now: datetime) -> None:

@@ -82,6 +82,15 @@ class ProvidersRequests(BaseModel):
     requests: list[ProvidersRequest]
 
 
+class Accept(RequestBody):
+    starts_at: Annotated[
+        Moment | None,
+        Field(
+            description="The time that the provider has read: 409 when the customer has moved it meanwhile"
+        ),
+    ] = None
+
+
 class Decline(RequestBody):
     reason: Annotated[Reason, Field(description="Told to the customer")] = ""
 

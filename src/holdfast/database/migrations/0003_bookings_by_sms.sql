@@ -26,7 +26,7 @@ CREATE TABLE customer_merges (
     tenant_id    bigint NOT NULL,
     kept_id      text NOT NULL,
     merged_id    text NOT NULL,
-    moved        jsonb NOT NULL,                                               -- {"orders": […], "messages": […], "email", "phone"}
+    moved        jsonb NOT NULL,                                               -- {"orders", "messages", "answers", "followers": ids; "name", "phone"}
     actor        text NOT NULL,
     created_at   timestamptz NOT NULL,
     undone_at    timestamptz,
@@ -112,6 +112,19 @@ END $$;
 CREATE TRIGGER initial_sms_is_on_record AFTER INSERT OR UPDATE OF status, provider_id, body_text, sent_at ON messages
     FOR EACH ROW WHEN (NEW.unique_key = 'booking_started' AND NEW.channel = 'sms') EXECUTE FUNCTION note_initial_sms();
 
+-- Whoever was written to before being anybody's customer (an SMS that a till asked for, an answer by SMS) is found again.
+CREATE FUNCTION join_messages_to_customer() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE messages SET customer_id = coalesce(NEW.merged_into, NEW.customer_id)
+     WHERE recipient IN (NEW.email, NEW.phone) AND tenant_id = NEW.tenant_id AND customer_id IS NULL AND booking_id IS NULL
+       AND kind <> 'provider_sign_in';
+    UPDATE inbound_messages SET customer_id = coalesce(NEW.merged_into, NEW.customer_id)
+     WHERE sender = NEW.phone AND tenant_id = NEW.tenant_id AND customer_id IS NULL;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER customer_finds_messages AFTER INSERT OR UPDATE OF email, phone ON customers
+    FOR EACH ROW EXECUTE FUNCTION join_messages_to_customer();
+
 -- What a wish for seats and dishes comes to, its units locked in id order: {"claims", "lines", "total", "guests"}, or {"refused",
 -- "what"} as take_hold says it. `held_by` is a booking whose own seats count as free: it chooses again.
 CREATE FUNCTION priced_wish(of_offering bigint, units_wanted jsonb, menu_wanted jsonb, held_by text) RETURNS jsonb
@@ -189,8 +202,8 @@ BEGIN
         END IF;
         SELECT coalesce(merged_into, customer_id) INTO found FROM customers WHERE tenant_id = of_tenant AND email = by_email;
     ELSE
-        SELECT customer_id INTO found FROM customers WHERE tenant_id = of_tenant AND phone = by_phone AND merged_into IS NULL
-      ORDER BY email IS NULL, created_at, customer_id LIMIT 1;
+        SELECT coalesce(merged_into, customer_id) INTO found FROM customers WHERE tenant_id = of_tenant AND phone = by_phone
+      ORDER BY merged_into IS NOT NULL, email IS NULL, created_at, customer_id LIMIT 1;
         IF found IS NULL THEN
             INSERT INTO customers (customer_id, tenant_id, name, phone, created_at) VALUES (new_id, of_tenant, named, by_phone, at)
             ON CONFLICT (tenant_id, phone) WHERE email IS NULL AND merged_into IS NULL DO UPDATE SET phone = excluded.phone

@@ -291,11 +291,19 @@ def _currencies(evidence: Evidence) -> set[str]:
 
 
 def _taken(evidence: Evidence, intent_id: str | None, told: int | None) -> int | None:
-    """What was really taken (F29); before that is known, the sum that was told."""
+    """What was really taken (F29), by the intent or, when its news is not here yet, by its charge; before that is known, the sum
+    that was told."""
     intent = evidence.of("intent").get(intent_id or "", {})
     if intent.get("status") == "succeeded" and intent.get("amount_received"):
         return int(intent["amount_received"])
-    return told
+    captured = [
+        int(charge["amount_captured"])
+        for charge in evidence.of("charge").values()
+        if _is_captured(charge)
+        and charge.get("amount_captured")
+        and only(charge, "payment_intent") in {None, intent_id}
+    ]
+    return max(captured, default=told)
 
 
 def _paying_charge(evidence: Evidence, intent_id: str | None) -> tuple[str | None, dict[str, Any]]:

@@ -724,7 +724,8 @@ CREATE TABLE law_results (
     sample      jsonb NOT NULL DEFAULT '[]'
 );
 
--- Every start of a process, and its heartbeat.
+-- Every start of a process, and its heartbeat; also a start that was refused, so that code which was brought here and does not run
+-- is known all the same.
 CREATE TABLE deployments (
     deployment_id  text PRIMARY KEY,
     role           text NOT NULL CHECK (role IN ('web', 'worker')),
@@ -735,7 +736,12 @@ CREATE TABLE deployments (
     schema         integer NOT NULL,
     started_at     timestamptz NOT NULL,
     heartbeat_at   timestamptz NOT NULL,
-    stopped_at     timestamptz
+    stopped_at     timestamptz,
+    public_url          text NOT NULL DEFAULT '',                              -- the address that it puts into links and callbacks
+    settings_missing    text[] NOT NULL DEFAULT '{}',                          -- of those that are needed before money is taken
+    refused             text,                                                  -- why it did not start
+    code_on_disk        text,                                                  -- the commit in its folder, where that is not the one it runs
+    code_on_disk_since  timestamptz
 );
 CREATE INDEX deployments_by_heartbeat ON deployments (role, heartbeat_at);
 

@@ -125,6 +125,14 @@ END $$;
 CREATE TRIGGER customer_finds_messages AFTER INSERT OR UPDATE OF email, phone ON customers
     FOR EACH ROW EXECUTE FUNCTION join_messages_to_customer();
 
+-- Every start says which address it believes to have and which settings it lacks; a start that was refused is on record too.
+ALTER TABLE deployments
+    ADD COLUMN public_url text NOT NULL DEFAULT '',
+    ADD COLUMN settings_missing text[] NOT NULL DEFAULT '{}',
+    ADD COLUMN refused text,
+    ADD COLUMN code_on_disk text,
+    ADD COLUMN code_on_disk_since timestamptz;
+
 -- What a wish for seats and dishes comes to, its units locked in id order: {"claims", "lines", "total", "guests"}, or {"refused",
 -- "what"} as take_hold says it. `held_by` is a booking whose own seats count as free: it chooses again.
 CREATE FUNCTION priced_wish(of_offering bigint, units_wanted jsonb, menu_wanted jsonb, held_by text) RETURNS jsonb

@@ -281,7 +281,8 @@ async def test_the_count_of_a_table_changes_in_place(conn: Connection, event: Sa
                       pg_stat_get_xact_tuples_hot_updated('units'::regclass) AS in_place"""
         )
         row = await counted.fetchone()
-        assert row is not None and row["in_place"] == row["all"] > 0
+        assert row is not None
+        assert row["in_place"] == row["all"] > 0
 
 
 async def insert_slot(

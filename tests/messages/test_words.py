@@ -163,7 +163,7 @@ async def test_what_guests_and_tenants_type_is_only_text(
         name = "Eve\r\nBcc: all@example.com\n" + "x" * 500
         booking = await dinner(outbox, name=name)
         # What asks for an answer or for money is not said of what is paid: see test_request_words.py.
-        for kind in sorted(KINDS - WAIT_FOR_AN_ANSWER - {"payment_failed"}):
+        for kind in sorted(KINDS - WAIT_FOR_AN_ANSWER - {"payment_failed", "booking_started"}):
             before = len(mailbox.mails)
             mail = await sent(outbox, mailbox, booking, kind)
             assert len(mailbox.mails) == before + 1
@@ -201,7 +201,7 @@ async def test_every_kind_in_every_sort_of_currency_and_locale(
         assert message_id
         row = (await store.facts_of(conn, [message_id]))[message_id]
     done = render(row, public_url="https://book.example", secret_key="s" * 16, now=NOW)
-    if kind not in {"payment_failed", "booking_moved"}:
+    if kind not in {"payment_failed", "booking_moved", "booking_started", "reminder", "note"}:
         assert shown in done.mail.text
         assert shown in done.mail.html
     assert "None" not in done.mail.text + done.mail.html

@@ -130,6 +130,9 @@ MESSAGES: Mapping[str, str] = {
     "request_received": "Your request was sent",
     "request_declined": "The answer",
     "authorisation_lost": "About the authorisation of your card",
+    "booking_started": "Link that completes this booking",
+    "reminder": "Reminder",
+    "note": "A message from us",
     # To the provider: customers do not see these.
     "request_to_answer": "To the provider: a new request",
     "request_reminder": "To the provider: reminder of the request",

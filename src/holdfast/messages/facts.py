@@ -134,6 +134,7 @@ def _of_any_booking(
         else "",
         "returned": _returned(row, params, locale),
         "why": params.get("why", ""),
+        "text": bounded(str(params.get("text") or "")),
         "link": link,
         "locale": locale.replace("_", "-"),
     }

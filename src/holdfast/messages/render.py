@@ -12,6 +12,9 @@ Kinds to the customer and what their `params` may hold (all optional):
     request_received     nothing (sum and deadline are the order's)
     request_declined     reason: the provider's words; why or reason "unanswered": the deadline passed
     authorisation_lost   nothing
+    booking_started      nothing (the link completes it; until when is the booking's)
+    reminder             nothing
+    note                 text: what a person wrote
 Kinds to the provider:
     request_to_answer, request_reminder    link_id: the action link that accepts or declines; without it only the page of
                                            requests is linked
@@ -51,6 +54,9 @@ SUBJECTS = {
     "request_received": "We have your request: {title} ({reference})",
     "request_declined": "Your request ended: {title} ({reference})",
     "authorisation_lost": "Your request could not be completed: {title} ({reference})",
+    "booking_started": "Finish your booking: {title} ({reference})",
+    "reminder": "See you soon: {title} ({reference})",
+    "note": "About your booking: {title} ({reference})",
     "request_to_answer": "New request: {title} ({reference})",
     "request_reminder": "Still waiting for your answer: {title} ({reference})",
     "request_withdrawn": "Request withdrawn: {title} ({reference})",

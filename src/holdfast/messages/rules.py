@@ -68,8 +68,13 @@ KINDS_TO_CUSTOMERS = frozenset(
         "request_received",
         "request_declined",
         "authorisation_lost",
+        "booking_started",
+        "reminder",
+        "note",  # written by hand
     }
 )
+# Said to a number, whether it has a booking or not: by SMS only.
+ANSWERS_TO_SMS = frozenset({"opt_out_confirmed", "help", "note"})
 KINDS = KINDS_TO_CUSTOMERS | KINDS_TO_PROVIDERS
 SIGN_IN = "provider_sign_in"  # about no booking: providers/sign_in.py writes it
 OVER = frozenset({"cancelled", "declined", "expired"})
@@ -81,6 +86,7 @@ SAY_IT_STANDS = frozenset(
         "booking_rescheduled",
         "provider_booking_confirmed",
         "provider_booking_rescheduled",
+        "reminder",
     }
 )
 WAIT_FOR_AN_ANSWER = frozenset({"request_received", "request_to_answer", "request_reminder"})
@@ -226,6 +232,8 @@ def outdated(kind: str, booking_status: str, answered: bool = False) -> str:
         return f"the booking is {booking_status} by now"
     if kind == "payment_failed" and booking_status in SURE:
         return "it was paid meanwhile"
+    if kind == "booking_started" and booking_status in OVER | SURE:
+        return f"the booking is {booking_status} by now"
     if kind in WAIT_FOR_AN_ANSWER and (answered or booking_status in OVER | SURE):
         return "the request was answered meanwhile"
     return ""

@@ -1,4 +1,4 @@
-"""The words of an SMS: one short line, with the links that it is about. Kinds as in render.py, to providers only."""
+"""The words of an SMS: one short line, with the links that it is about. Kinds as in render.py."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from babel.dates import format_datetime
 
-from holdfast.messages.facts import first_name
+from holdfast.messages.facts import bounded, first_name
 from holdfast.messages.render import Links, links_of, words
 from holdfast.messages.segments import plain
 from holdfast.messages.senders.mail import one_line
@@ -21,6 +21,7 @@ CALLBACK_PATH = "/api/webhooks/twilio"
 LOCALE = "en_GB"
 MOST_OF_A_TITLE = 40
 MOST_OF_A_NAME = 20
+MOST_OF_A_NOTE = 800
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,10 @@ def render_sms(row: dict[str, Any], *, public_url: str, secret_key: str) -> Rend
         "sum": "free" if row["amount"] == 0 else formatted(row["amount"], row["currency"], LOCALE),
         "customer": plain(one_line(first_name(row["contact_name"]), MOST_OF_A_NAME)),
         "reference": row["reference"],
+        "until": short_moment(row["expires_at"], row["time_zone"]),
+        "tenant": plain(one_line(row["tenant_name"], MOST_OF_A_TITLE)),
+        "back": _back(row),
+        "text": bounded(str(row["params"].get("text") or ""), MOST_OF_A_NOTE),
         "link": links.main,
         "accept_link": links.accept,
         "decline_link": links.decline,
@@ -53,6 +58,13 @@ def render_sms(row: dict[str, Any], *, public_url: str, secret_key: str) -> Rend
     body = plain(words(f"sms/{row['kind']}.txt", facts).strip())
     callback = f"{public_url}{CALLBACK_PATH}?message={row['message_id']}"
     return RenderedSms(OutgoingSms(row["recipient"], body, callback), links.left_out(body), links)
+
+
+def _back(row: dict[str, Any]) -> str:
+    """The sum that goes back; empty: nothing."""
+    params = row["params"]
+    amount = params.get("amount", params.get("refund_amount", row["refunded"]))
+    return formatted(amount, params.get("currency") or row["currency"], LOCALE) if amount else ""
 
 
 def short_moment(moment: datetime, zone: str) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from holdfast.database.embedded import EmbeddedPostgres
+from tests.contract.market import authorise
 from tests.contract.shop import Json, Shop, guest
 from tests.demo.running import running_demo
 
@@ -45,9 +46,10 @@ def second_demo(tmp_path_factory: pytest.TempPathFactory, one_demo: Shop) -> Ite
 
 @dataclass(frozen=True)
 class Silent:
-    """Somebody who has paid and closed the tab while every webhook is lost."""
+    """Somebody who has paid, and a fan whose card was authorised, who closed their tabs while every webhook is lost."""
 
     booking: Json
+    request: Json
     email: str
     paid_at: float
 
@@ -59,7 +61,11 @@ def silent(second_demo: Shop) -> Silent:
     customer = guest()
     booking = second_demo.book(second_demo.event(), customer=customer)
     second_demo.pay(booking)
-    return Silent(booking, customer["email"], time.monotonic())
+    first = second_demo.told["providers"][0]
+    wanted = {"provider_id": first["id"], "offering_id": first["offerings"][0]["id"], "customer": guest()}
+    request = second_demo.post("/api/create-payment-intent", wanted).json()
+    assert authorise(second_demo, request).json()["status"] == "requires_capture"
+    return Silent(booking, request, customer["email"], time.monotonic())
 
 
 @pytest.fixture

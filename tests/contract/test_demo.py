@@ -32,6 +32,11 @@ def test_the_line(shop: Shop, second_demo: Shop) -> None:
         for event in told["events"]:
             assert set(event) == {"id", "title", "free"}
             assert type(event["free"]) is int
+        for provider in told["providers"]:
+            assert set(provider) >= {"id", "name", "offerings"}
+            assert all(set(one) >= {"id", "kind"} for one in provider["offerings"])
+        kinds = {one["timing"] for provider in told["providers"] for one in provider["offerings"]}
+        assert kinds == {"slot", "proposed", "none"}, "celebrities and experts"
         assert "default" in told["tenants"]
         assert all(isinstance(told[name], list) for name in ("providers", "passes", "classes", "tenants"))
         assert told["webhook_secret"].startswith("whsec_")

@@ -37,10 +37,10 @@ async def accept(
     provider_id: int | None = None,
     seen: datetime | None = None,
 ) -> Answer:
-    """Takes the request: its money is captured, then it is confirmed. With a `provider_id`, only that provider's. `seen`: the time
-    that was read when the yes was given; a yes to another time than the customer's is none. Accepting twice is accepting
-    once. Raises Conflict for what is over or answered otherwise, SlotTaken when the provider has something else
-    at that time, NotFound. When Stripe is away the yes is kept, and the capture follows by itself."""
+    """Takes the request: its money is captured, then it is confirmed. With a `provider_id`, only that provider's. `seen`: the
+    time that was read when the yes was given; a yes to another time than the customer's is none. Accepting twice is accepting once.
+    Raises Conflict for what is over, moved or answered otherwise, SlotTaken when the provider has something else at that time,
+    NotFound. When Stripe is away the yes is kept, and the capture follows by itself."""
     order = await system.database.run(
         lambda conn: accept_locked(system, conn, booking_id, actor, provider_id, seen)
     )
@@ -87,9 +87,8 @@ async def accept_locked(
         return order
     rules.refuse_answer(order, now)
     rules.refuse_unseen_time(order, seen)
-    if order["timing"] == "proposed" and not await store.take_slot(
-        conn, booking_id, order["offering_id"], order["starts_at"]
-    ):
+    # A proposed time is taken now; a slot that was chosen is the booking's already, unless somebody has lost its claim.
+    if not await bookings.retake_claims(conn, booking_id):
         raise SlotTaken("You have something else at that time. Decline it, or move the other one first.")
     await store.mark_accepted(conn, order["order_id"], now)
     await bookings.tell(conn, order["tenant_id"], order["order_id"], now, actor, "accepted")

@@ -57,8 +57,8 @@ async def use_link(
     system: System, token: str, answer: str, reason: str = "", seen: datetime | None = None
 ) -> Answer:
     """Answers the request: `accept` or `decline`. The answer and the link's use are one transaction, so that a link is used up
-    by an answer and by nothing else. `seen`: the time that was read, for a yes. Raises NotFound for a forged one, Conflict for one that was used, and as accept and
-    decline do. Locks the order, then the link."""
+    by an answer and by nothing else. `seen`: the time that was read, for a yes. Raises NotFound for a forged one, Conflict for
+    one that was used, and as accept and decline do. Locks the order, then the link."""
     link_id = link_of_token(system.settings.secret_key, token)
     if link_id is None:
         raise NotFound(NO_SUCH)

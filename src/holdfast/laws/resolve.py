@@ -22,8 +22,6 @@ from holdfast.payments import store as payments
 from holdfast.refunds import store as refunds
 from holdfast.requests import store as requests
 from holdfast.requests import telling
-from holdfast.requests import store as requests
-from holdfast.requests import telling
 from holdfast.system import System
 from holdfast.tasks.actions import open_task
 
@@ -75,9 +73,6 @@ async def _seat(
         await bookings.mark_confirmed(conn, order["booking_id"], now)
         await bookings.move_order(conn, order["order_id"], "confirmed")
         await enqueue(conn, system.ids, now, booking=order, kind="booking_confirmed", cause=actor)
-        if order["provider_id"] is not None:
-            await requests.mark_accepted(conn, order["order_id"], now)
-            await telling.provider(system, conn, order, "provider_booking_confirmed", actor)
         if order["provider_id"] is not None:
             await requests.mark_accepted(conn, order["order_id"], now)
             await telling.provider(system, conn, order, "provider_booking_confirmed", actor)

@@ -39,8 +39,8 @@ async def accept(
 ) -> Answer:
     """Takes the request: its money is captured, then it is confirmed. With a `provider_id`, only that provider's. `seen`: the
     time that was read when the yes was given; a yes to another time than the customer's is none. Accepting twice is accepting
-    once. Raises Conflict for what is over, moved or answered otherwise, SlotTaken when the provider has something else at that time,
-    NotFound. When Stripe is away the yes is kept, and the capture follows by itself."""
+    once. Raises Conflict for what is over, moved or answered otherwise, SlotTaken when the provider has something else at that
+    time, NotFound. When Stripe is away the yes is kept, and the capture follows by itself."""
     order = await system.database.run(
         lambda conn: accept_locked(system, conn, booking_id, actor, provider_id, seen)
     )

@@ -118,6 +118,15 @@ def test_a_charge_that_is_done_with_cannot_be_captured(
     assert caught.value.code == code
 
 
+def test_a_card_that_disputes_does_so_once_its_money_is_taken(client: stripe.StripeClient) -> None:
+    held = hold(client, "pm_card_createDispute")
+    assert not charge_of(client, held).disputed
+    assert not client.v1.disputes.list({"payment_intent": held.id}).data
+    client.v1.payment_intents.capture(held.id)
+    assert charge_of(client, held).disputed
+    assert [one.amount for one in client.v1.disputes.list({"payment_intent": held.id}).data] == [2000]
+
+
 def test_more_than_was_authorised_is_refused_and_nothing_is_taken(client: stripe.StripeClient) -> None:
     held = hold(client)
     with pytest.raises(stripe.InvalidRequestError) as caught:

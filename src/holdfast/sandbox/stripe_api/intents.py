@@ -192,6 +192,9 @@ async def capture(call: Call, id: str) -> Json:
         call.ledger.update(intent, metadata=merged_metadata(intent.body["metadata"], call.params["metadata"]))
     charging.capture(call.ledger, intent, charge, amount)
     sessions.money_arrived(call.ledger, session)
+    # There is nothing to dispute before the money is taken.
+    if charge.hidden.get("later") == "dispute":
+        disputes.open_dispute(call.ledger, charge)
     return intent.body
 
 

@@ -27,8 +27,8 @@ Row = dict[str, Any]
 
 
 async def handle_event(system: System, row: Row) -> str:
-    """Handles one claimed event; says its outcome: applied, ignored, not_ours, unknown_object (kept, and tried again), or
-    error. Never raises for what it can put off: the row is the queue."""
+    """Handles one claimed event; says its outcome: applied, ignored, canary, not_ours, unknown_object (kept, and tried again),
+    or error. Never raises for what it can put off: the row is the queue."""
     try:
         return await _handle(system, row)
     except HoldfastError as problem:
@@ -51,6 +51,8 @@ async def replay(
 
 
 async def _handle(system: System, row: Row) -> str:
+    if row["type"] == rules.CANARY_TYPE:
+        return await _mark(system, row, "canary")
     if row["type"] not in rules.NEEDED_TYPES:
         return await _mark(system, row, "ignored")
     if foreign := rules.not_ours(row["livemode"], row["account"], system.settings.livemode):

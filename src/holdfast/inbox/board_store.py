@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from holdfast.database.connection import Connection
+from holdfast.inbox.rules import CANARY_TYPE
 
 Row = dict[str, Any]
 
@@ -24,7 +25,7 @@ async def events(
     limit: int,
 ) -> list[Row]:
     """Newest first. `state`: waiting (not applied yet), failed (tried in vain), done; `about`: the beginning of an event's or
-    object's id, or an order's id."""
+    object's id, or an order's id. Canaries are not Stripe's: only whoever asks for their kind or id gets them."""
     found = await conn.execute(
         f"""SELECT e.event_id, e.type, e.object_id, e.received_at, e.handled_at, e.outcome, e.order_id, e.tries, e.try_at,
                    e.error, e.duplicates
@@ -34,11 +35,20 @@ async def events(
                                         WHEN 'failed' THEN e.handled_at IS NULL AND e.error IS NOT NULL
                                         WHEN 'done' THEN e.handled_at IS NOT NULL ELSE true END
                AND (%(kind)s::text IS NULL OR e.type = %(kind)s)
+               AND (e.type <> %(canary)s OR %(kind)s::text IS NOT NULL OR %(about)s::text IS NOT NULL)
                AND (%(about)s::text IS NULL OR starts_with(e.event_id, %(about)s) OR starts_with(e.object_id, %(about)s)
                     OR e.order_id = %(about)s)
                AND (%(before)s::timestamptz IS NULL OR e.received_at < %(before)s)
           ORDER BY e.received_at DESC, e.event_id LIMIT %(limit)s""",  # noqa: S608  # MINE is a constant of this file
-        {"tenant": tenant_id, "state": state, "kind": kind, "about": about, "before": before, "limit": limit},
+        {
+            "tenant": tenant_id,
+            "state": state,
+            "kind": kind,
+            "about": about,
+            "before": before,
+            "limit": limit,
+            "canary": CANARY_TYPE,
+        },
     )
     return await found.fetchall()
 
@@ -50,6 +60,18 @@ async def event(conn: Connection, tenant_id: int, event_id: str) -> Row | None:
         {"tenant": tenant_id, "event": event_id},
     )
     return await found.fetchone()
+
+
+async def canaries(conn: Connection) -> Row:
+    """How many came, how many of them wait, and when the newest came."""
+    found = await conn.execute(
+        """SELECT count(*) AS canaries, count(*) FILTER (WHERE handled_at IS NULL) AS waiting, max(received_at) AS newest
+             FROM webhook_events WHERE type = %s""",
+        (CANARY_TYPE,),
+    )
+    row = await found.fetchone()
+    assert row is not None  # an aggregate always answers
+    return row
 
 
 async def kinds(conn: Connection) -> list[str]:

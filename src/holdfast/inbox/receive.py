@@ -14,7 +14,7 @@ from typing import Any
 from holdfast.clock import rfc3339
 from holdfast.errors import DatabaseUnavailable, ValidationFailed
 from holdfast.inbox import store
-from holdfast.inbox.rules import Incoming, not_ours, parse
+from holdfast.inbox.rules import Incoming, mark_at_receipt, parse
 from holdfast.stripe_gateway.signature import verify
 from holdfast.system import System
 
@@ -60,7 +60,7 @@ class Receiver:
             text = body.decode()
         except UnicodeDecodeError as problem:
             raise ValidationFailed("The body is signed, but it is not UTF-8.") from problem
-        foreign = not_ours(incoming.livemode, incoming.account, self._system.settings.livemode)
+        foreign = mark_at_receipt(incoming, self._system.settings.livemode)
         return {
             "event_id": incoming.event_id,
             "type": incoming.type,

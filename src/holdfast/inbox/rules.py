@@ -34,6 +34,9 @@ NEEDED_TYPES = (
     "charge.dispute.updated",
     "charge.dispute.closed",
 )
+# Not Stripe's: `holdfast diagnose deployment` sends it by the public address, signed with our own secret, to see that an event
+# arrives and is handled. It is about no money, so it is of either mode.
+CANARY_TYPE = "holdfast.canary"
 THIN_PREFIX = "v1."  # thin events for v1 resources are named so (2026-09-30.endive)
 RETRY_ERRORS_AFTER = tuple(timedelta(seconds=s) for s in (2, 10, 30, 60, 300, 900, 3600))
 RETRY_UNKNOWN_AFTER = tuple(timedelta(seconds=s) for s in (2, 10, 60, 300, 1800, 7200, 21600))
@@ -77,6 +80,13 @@ def not_ours(livemode: bool, account: str | None, our_livemode: bool) -> str | N
     if livemode != our_livemode:
         return "other_mode"
     return "other_account" if account else None
+
+
+def mark_at_receipt(incoming: Incoming, our_livemode: bool) -> str | None:
+    """The outcome of an event that is never handled; None: it waits for its turn."""
+    if incoming.type == CANARY_TYPE:
+        return None
+    return not_ours(incoming.livemode, incoming.account, our_livemode)
 
 
 def object_id(event: dict[str, Any]) -> str | None:

@@ -12,6 +12,7 @@ from holdfast.database.connection import Connection
 from holdfast.errors import NotFound
 from holdfast.inbox import board_store as store
 from holdfast.inbox.actions import replay as make_due
+from holdfast.inbox.rules import CANARY_TYPE
 from holdfast.tenants.store import tenant_by_id
 from holdfast.web.dependencies import TheSystem
 from holdfast.web.rendering import render
@@ -39,7 +40,7 @@ async def inbox(
 ) -> Response:
     staff = await signed_in(request, "admin")
 
-    async def read(conn: Connection) -> tuple[list[Row], list[str], Row | None]:
+    async def read(conn: Connection) -> tuple[list[Row], list[str], Row, Row | None]:
         chosen = state if state in STATES else None
         events = await store.events(
             conn,
@@ -50,9 +51,10 @@ async def inbox(
             before=None,
             limit=PAGE,
         )
-        return events, await store.kinds(conn), await tenant_by_id(conn, staff.tenant_id)
+        canaries = await store.canaries(conn)
+        return events, await store.kinds(conn), canaries, await tenant_by_id(conn, staff.tenant_id)
 
-    events, kinds, tenant = await system.database.read(read)
+    events, kinds, canaries, tenant = await system.database.read(read)
     asked = {"state": state, "kind": kind, "about": about}
     shown = [{**event, **_state(event)} for event in events]
     return render(
@@ -63,6 +65,8 @@ async def inbox(
         here="/staff/inbox",
         events=shown,
         kinds=kinds,
+        canaries=canaries,
+        canary_type=CANARY_TYPE,
         states=STATES,
         asked=asked,
         replayed=int(replayed) if replayed.isdecimal() and len(replayed) < 6 else None,

@@ -7,8 +7,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError
-from babel.dates import format_date, format_time
+from babel.dates import format_date, format_time, get_timezone_name
 
+from holdfast.messages.languages import ENGLISH, PHRASES, Phrases, in_their_language, language_of
 from holdfast.messages.rules import KINDS_TO_PROVIDERS
 from holdfast.messages.senders.mail import one_line
 from holdfast.money import formatted, share
@@ -33,7 +34,17 @@ def moment_in_words(moment: datetime, zone: str, locale: str) -> str:
     local = moment.astimezone(ZoneInfo(zone))
     day = format_date(local, "full", locale=locale)
     hour = format_time(local, "short", tzinfo=ZoneInfo(zone), locale=locale)
-    return f"{day}, {hour} {local.tzname()}"
+    return phrases_of(locale).moment.format(day=day, hour=hour, zone=zone_in_words(local, locale))
+
+
+def zone_in_words(local: datetime, locale: str) -> str:
+    """GMT, or MEZ where the reader's language has a name of its own for it."""
+    name = get_timezone_name(local, "short", locale=locale) if language_of(locale) != ENGLISH else ""
+    return name if name.isalpha() else str(local.tzname())
+
+
+def phrases_of(locale: str) -> Phrases:
+    return PHRASES[language_of(locale)]
 
 
 def moment_of(row: dict[str, Any], moment: datetime, locale: str) -> str:
@@ -70,11 +81,12 @@ def _of_requests(row: dict[str, Any], params: dict[str, Any], locale: str) -> di
     appointment = row["offering_kind"] == "appointment"
     customer = first_name(row["contact_name"])
     before = _moment_of_param(row, params.get("was"), locale)
+    phrases = phrases_of(locale)
     return {
         "to_provider": to_provider,
         "addressee": (row["provider_name"] or row["tenant_name"])
         if to_provider
-        else row["contact_name"] or "guest",
+        else row["contact_name"] or phrases.guest,
         "appointment": appointment,
         "provider": row["provider_name"] or "" if appointment else "",
         "with_whom": row["provider_name"] or row["tenant_name"],
@@ -88,11 +100,9 @@ def _of_requests(row: dict[str, Any], params: dict[str, Any], locale: str) -> di
         "reason": bounded(str(params.get("reason") or "")) if params.get("reason") != UNANSWERED else "",
         "unanswered": UNANSWERED in (params.get("why"), params.get("reason")),
         "before": before,
-        "was_before": f"Before, it was {before}." if before else "",
-        "time_is_free": "The time is free again." if row["starts_at"] else "",
-        "put_into_calendar": "The attached calendar file puts it into your calendar."
-        if row["starts_at"]
-        else "",
+        "was_before": phrases.before.format(before=before) if before else "",
+        "time_is_free": phrases.time_is_free if row["starts_at"] else "",
+        "put_into_calendar": phrases.into_calendar if row["starts_at"] else "",
         "accept_link": "",
         "decline_link": "",
     }
@@ -122,9 +132,7 @@ def _of_any_booking(
         ),
         "total": formatted(row["amount"], currency, locale),
         "paid": formatted(row["paid"], currency, locale) if row["paid"] else "",
-        "card": f"{(row['card_brand'] or 'card').title()} ending {row['card_last4']}"
-        if row["card_last4"]
-        else "",
+        "card": _card(row, locale),
         "cancellation": cancellation_rule(
             row["refund_tiers"], row["starts_at"], row["paid"], currency, zone, locale, now
         ),
@@ -133,7 +141,7 @@ def _of_any_booking(
         if row["status"] == "pending" and row["expires_at"] > now
         else "",
         "returned": _returned(row, params, locale),
-        "why": params.get("why", ""),
+        "why": in_their_language(str(params.get("why") or ""), language_of(locale)),
         "text": bounded(str(params.get("text") or "")),
         "link": link,
         "locale": locale.replace("_", "-"),
@@ -180,8 +188,9 @@ def cancellation_rule(
 ) -> list[str]:
     """What comes back until when, a sentence each, as agreed with this order. Tiers whose time is over are
     left out."""
+    phrases = phrases_of(locale)
     if not paid or starts_at is None:
-        return ["You can cancel at any time with the link to your booking."]
+        return [phrases.any_time]
     said: list[str] = []
     best = 0
     for tier in sorted(tiers, key=lambda tier: -tier["notice_hours"]):
@@ -189,14 +198,13 @@ def cancellation_rule(
         if until < now or tier["percent"] <= 0:
             continue
         if tier["percent"] == 100:
-            back = f"everything you paid ({formatted(paid, currency, locale)})"
+            back = phrases.everything.format(sum=formatted(paid, currency, locale))
         else:
-            back = f"{tier['percent']}% ({formatted(share(paid, tier['percent']), currency, locale)})"
-        said.append(f"If you cancel by {moment_in_words(until, zone, locale)}, you get back {back}.")
+            part = formatted(share(paid, tier["percent"]), currency, locale)
+            back = phrases.a_share.format(percent=tier["percent"], sum=part)
+        said.append(phrases.by_then.format(until=moment_in_words(until, zone, locale), back=back))
         best = tier["percent"]
-    said.append(
-        "After that, nothing is refunded." if best else "It can no longer be cancelled with a refund."
-    )
+    said.append(phrases.after_that if best else phrases.no_refund)
     return said
 
 
@@ -210,6 +218,12 @@ def _worded(lines: list[dict[str, Any]], currency: str, locale: str) -> list[dic
         }
         for line in lines
     ]
+
+
+def _card(row: dict[str, Any], locale: str) -> str:
+    phrases = phrases_of(locale)
+    brand = row["card_brand"].title() if row["card_brand"] else phrases.any_card
+    return phrases.card.format(brand=brand, last4=row["card_last4"]) if row["card_last4"] else ""
 
 
 def _returned(row: dict[str, Any], params: dict[str, Any], locale: str) -> str:

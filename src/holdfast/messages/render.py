@@ -38,33 +38,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from holdfast.ids import action_token, booking_token
 from holdfast.messages.calendar import ics_of
 from holdfast.messages.facts import facts_for_words, facts_of_sign_in, first_name
+from holdfast.messages.languages import PHRASES, language_of, path_of
 from holdfast.messages.qr import qr_png
 from holdfast.messages.rules import KINDS_TO_PROVIDERS, SIGN_IN
 from holdfast.messages.senders.mail import Attachment, OutgoingMail
 
 TEMPLATES = Path(__file__).parent / "templates"
-SUBJECTS = {
-    "booking_confirmed": "Your booking is confirmed: {title} ({reference})",
-    "booking_moved": "New date or place: {title} ({reference})",
-    "booking_cancelled": "Your booking is cancelled: {title} ({reference})",
-    "booking_link": "The link to your booking: {title} ({reference})",
-    "payment_failed": "Your payment did not go through: {title} ({reference})",
-    "money_returned": "We are sending money back to you ({reference})",
-    "booking_rescheduled": "New time: {title} ({reference})",
-    "request_received": "We have your request: {title} ({reference})",
-    "request_declined": "Your request ended: {title} ({reference})",
-    "authorisation_lost": "Your request could not be completed: {title} ({reference})",
-    "booking_started": "Finish your booking: {title} ({reference})",
-    "reminder": "See you soon: {title} ({reference})",
-    "note": "About your booking: {title} ({reference})",
-    "request_to_answer": "New request: {title} ({reference})",
-    "request_reminder": "Still waiting for your answer: {title} ({reference})",
-    "request_withdrawn": "Request withdrawn: {title} ({reference})",
-    "provider_booking_confirmed": "Booked: {title} ({reference})",
-    "provider_booking_cancelled": "Cancelled: {title} ({reference})",
-    "provider_booking_rescheduled": "New time: {title} ({reference})",
-    "provider_authorisation_lost": "Request could not be completed: {title} ({reference})",
-}
 WITH_QR = frozenset({"booking_confirmed", "booking_moved"})
 CANCELS_CALENDAR = frozenset({"booking_cancelled", "provider_booking_cancelled"})
 WITH_CALENDAR = CANCELS_CALENDAR | {
@@ -132,10 +111,10 @@ def render(row: dict[str, Any], *, public_url: str, secret_key: str, now: dateti
         return _render_sign_in(row, public_url=public_url, secret_key=secret_key, now=now)
     links = links_of(row, public_url, secret_key)
     facts = facts_with_links(row, links, now)
-    subject = SUBJECTS[row["kind"]].format(title=row["title"], reference=row["reference"])
+    language = language_of(row["locale"])
+    subject = PHRASES[language].subjects[row["kind"]].format(title=row["title"], reference=row["reference"])
     facts |= {"subject": subject, "qr_cid": QR_CID if _has_qr(row) else ""}
-    text = EMPTY_LINES.sub("\n\n", words(f"mail/{row['kind']}.txt", facts))
-    html = words(f"mail/{row['kind']}.html", facts)
+    text, html = mail_words(language, row["kind"], facts)
     mail = OutgoingMail(
         message_id=message_id_header(row["message_id"], public_url),
         to_address=row["recipient"],
@@ -155,14 +134,14 @@ def render(row: dict[str, Any], *, public_url: str, secret_key: str, now: dateti
 def _render_sign_in(row: dict[str, Any], *, public_url: str, secret_key: str, now: datetime) -> Rendered:
     """`row` is one of store.sign_in_facts_of."""
     token = action_token(secret_key, row["link_id"])
-    subject = f"Sign in to your requests at {row['tenant_name']}"
+    language = language_of(row["locale"])
+    subject = PHRASES[language].subjects[SIGN_IN].format(tenant=row["tenant_name"])
     facts = {
         **facts_of_sign_in(row),
         "subject": subject,
         "link": f"{public_url}/provider/sign-in/{token}",
     }
-    text = EMPTY_LINES.sub("\n\n", words(f"mail/{SIGN_IN}.txt", facts))
-    html = words(f"mail/{SIGN_IN}.html", facts)
+    text, html = mail_words(language, SIGN_IN, facts)
     mail = OutgoingMail(
         message_id=message_id_header(row["message_id"], public_url),
         to_address=row["recipient"],
@@ -211,12 +190,21 @@ def _title(row: dict[str, Any]) -> str:
     """What stands in a calendar: whom one meets."""
     if row["kind"] in KINDS_TO_PROVIDERS:
         return f"{row['title']} ({first_name(row['contact_name']) or row['reference']})"
-    return f"{row['title']} with {row['provider_name']}" if row["provider_name"] else str(row["title"])
+    if not row["provider_name"]:
+        return str(row["title"])
+    phrases = PHRASES[language_of(row["locale"])]
+    return phrases.with_whom.format(title=row["title"], provider=row["provider_name"])
 
 
 def _has_qr(row: dict[str, Any]) -> bool:
     """It is shown at a door, and an appointment has none."""
     return row["kind"] in WITH_QR and row["offering_kind"] != "appointment"
+
+
+def mail_words(language: str, kind: str, facts: dict[str, Any]) -> tuple[str, str]:
+    """As text, and as HTML."""
+    text = words(path_of(language, f"mail/{kind}.txt"), facts)
+    return EMPTY_LINES.sub("\n\n", text), words(path_of(language, f"mail/{kind}.html"), facts)
 
 
 def words(template: str, facts: dict[str, Any]) -> str:

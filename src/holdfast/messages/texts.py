@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 
 from babel.dates import format_datetime
 
-from holdfast.messages.facts import bounded, first_name
+from holdfast.messages.facts import UNANSWERED, bounded, first_name, known_locale, phrases_of, zone_in_words
+from holdfast.messages.languages import LOCALES, language_of, path_of
 from holdfast.messages.render import Links, links_of, words
 from holdfast.messages.segments import plain
 from holdfast.messages.senders.mail import one_line
@@ -17,8 +18,6 @@ from holdfast.messages.senders.sms import OutgoingSms
 from holdfast.money import formatted
 
 CALLBACK_PATH = "/api/webhooks/twilio"
-# The words around are English; other alphabets would double the price.
-LOCALE = "en_GB"
 MOST_OF_A_TITLE = 40
 MOST_OF_A_NAME = 20
 MOST_OF_A_NOTE = 800
@@ -38,36 +37,73 @@ class RenderedSms:
 
 
 def render_sms(row: dict[str, Any], *, public_url: str, secret_key: str) -> RenderedSms:
-    """`row` is one of store.facts_of. Raises KeyError or jinja2's errors when kind or parameters do not fit a template."""
-    links = links_of(row, public_url, secret_key)
-    facts = {
-        "title": plain(one_line(row["title"], MOST_OF_A_TITLE)),
-        "when": short_moment(row["starts_at"], row["time_zone"]) if row["starts_at"] else "",
-        "respond_by": short_moment(row["respond_by"], row["time_zone"]) if row["respond_by"] else "",
-        "sum": "free" if row["amount"] == 0 else formatted(row["amount"], row["currency"], LOCALE),
-        "customer": plain(one_line(first_name(row["contact_name"]), MOST_OF_A_NAME)),
-        "reference": row["reference"],
-        "until": short_moment(row["expires_at"], row["time_zone"]),
-        "tenant": plain(one_line(row["tenant_name"], MOST_OF_A_TITLE)),
-        "back": _back(row),
-        "text": bounded(str(row["params"].get("text") or ""), MOST_OF_A_NOTE),
-        "link": links.main,
-        "accept_link": links.accept,
-        "decline_link": links.decline,
-    }
-    body = plain(words(f"sms/{row['kind']}.txt", facts).strip())
+    """`row` is one of store.facts_of, or of a message without a booking the part of it that `_of_nobody` names. Raises KeyError
+    or jinja2's errors when kind or parameters do not fit a template."""
+    if row.get("booking_id") is None:
+        links, facts = Links("", "", "", ()), _of_nobody(row)
+    else:
+        links = links_of(row, public_url, secret_key)
+        facts = _of_nobody(row) | _of_a_booking(row, links, sms_locale(row["locale"]))
+    language = language_of(row["locale"])
+    body = plain(words(path_of(language, f"sms/{row['kind']}.txt"), facts).strip())
     callback = f"{public_url}{CALLBACK_PATH}?message={row['message_id']}"
     return RenderedSms(OutgoingSms(row["recipient"], body, callback), links.left_out(body), links)
 
 
-def _back(row: dict[str, Any]) -> str:
+def sms_locale(locale: str) -> str:
+    """The tenant's where it speaks the language of the words; another alphabet in their midst would double the price."""
+    known, language = known_locale(locale), language_of(locale)
+    return known if known.partition("_")[0] == language else LOCALES[language]
+
+
+def _of_nobody(row: dict[str, Any]) -> dict[str, Any]:
+    """What can be said to a number that nobody has booked with: tenant_name, contact_email_of_tenant, params."""
+    return {
+        "tenant": _short(row["tenant_name"]),
+        "contact": row["contact_email_of_tenant"] or "",
+        "text": bounded(str(row["params"].get("text") or ""), MOST_OF_A_NOTE),
+    }
+
+
+def _of_a_booking(row: dict[str, Any], links: Links, locale: str) -> dict[str, Any]:
+    def moment(at: datetime | None) -> str:
+        return short_moment(at, row["time_zone"], locale) if at else ""
+
+    params, free = row["params"], row["amount"] == 0
+    held = row["status"] == "pending" and row["kind"] in {"booking_started", "payment_failed"}
+    return {
+        "title": _short(row["title"]),
+        "venue": _short(row["venue"] or ""),
+        "when": moment(row["starts_at"]),
+        "respond_by": moment(row["respond_by"]),
+        "held_until": moment(row["expires_at"]) if held else "",
+        "sum": phrases_of(locale).free if free else formatted(row["amount"], row["currency"], locale),
+        "free": free,
+        "paid": formatted(row["paid"], row["currency"], locale) if row["paid"] else "",
+        "back": _back(row, locale),
+        "with_whom": _short(row["provider_name"] or row["tenant_name"]),
+        "unanswered": UNANSWERED in (params.get("why"), params.get("reason")),
+        "customer": plain(one_line(first_name(row["contact_name"]), MOST_OF_A_NAME)),
+        "reference": row["reference"],
+        "link": links.main,
+        "accept_link": links.accept,
+        "decline_link": links.decline,
+    }
+
+
+def _short(words: str) -> str:
+    return plain(one_line(words, MOST_OF_A_TITLE))
+
+
+def _back(row: dict[str, Any], locale: str) -> str:
     """The sum that goes back; empty: nothing."""
     params = row["params"]
     amount = params.get("amount", params.get("refund_amount", row["refunded"]))
-    return formatted(amount, params.get("currency") or row["currency"], LOCALE) if amount else ""
+    return formatted(amount, params.get("currency") or row["currency"], locale) if amount else ""
 
 
-def short_moment(moment: datetime, zone: str) -> str:
+def short_moment(moment: datetime, zone: str, locale: str) -> str:
     """Thu 24 Dec 19:30 GMT."""
     local = moment.astimezone(ZoneInfo(zone))
-    return f"{format_datetime(local, 'EEE d MMM HH:mm', locale=LOCALE)} {local.tzname()}"
+    words = format_datetime(local, phrases_of(locale).short_moment, locale=locale)
+    return f"{words} {zone_in_words(local, locale)}"

@@ -6,6 +6,8 @@ from datetime import timedelta
 
 import pytest
 
+from holdfast.payments.settle import settle_booking
+from holdfast.requests.answers import accept
 from holdfast.requests.expiry import remind_providers
 from holdfast.stripe_gateway.client import SdkGateway
 from tests.support.appointments import Diary, diary
@@ -32,6 +34,29 @@ async def test_f72_a_day_of_waiting_costs_few_reads(stage: Stage, expert: Diary)
         await stage.run_jobs()
     assert await expert.status(placed) == "requested"
     assert reads(stage) - before <= 5
+    await stage.assert_all_laws_hold()
+
+
+async def test_f72_a_page_left_open_costs_few_reads(stage: Stage, expert: Diary) -> None:
+    """The page looks at the booking every 15 seconds for as long as it waits."""
+    placed = await expert.requested(await expert.service("none", respond_minutes=8640))
+    before = reads(stage)
+    for _ in range(480):
+        stage.clock.advance(seconds=15)
+        assert await settle_booking(stage.system, placed.booking_id, "page") == "settled"
+    assert reads(stage) - before <= 3  # in two hours
+    await stage.assert_all_laws_hold()
+
+
+async def test_a_charge_under_way_is_looked_at_as_often_as_ever(stage: Stage, expert: Diary) -> None:
+    placed = await expert.requested(await expert.service("none"))
+    await stage.stripe_away()
+    await accept(stage.system, placed.booking_id, "provider:1")
+    await stage.stripe_back()
+    await stage.dashboard("capture", payment=placed.payment_intent_id)
+    await stage.advance(seconds=3)
+    assert await settle_booking(stage.system, placed.booking_id, "page") == "settled"
+    assert await expert.status(placed) == "confirmed"
     await stage.assert_all_laws_hold()
 
 

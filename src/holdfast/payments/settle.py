@@ -93,15 +93,17 @@ async def let_lapse(system: System, order_id: str) -> Settled:
 
 
 async def settle_booking(system: System, booking_id: str, found_by: str) -> str:
-    """For every load of a booking's page: asks about each attempt that may have moved, at most once in two seconds. Says
-    `settled`, or `unknown` when Stripe did not answer; never raises for that (F23: unknown is not failed)."""
+    """For every load of a booking's page: asks about each attempt that may have moved, at most once in two seconds, and once in
+    an hour while a provider is waited for, unless an operator wants to know. Says `settled`, or `unknown` when Stripe did not
+    answer; never raises for that (F23: unknown is not failed)."""
     now = system.clock.now()
     answer = "settled"
+    pause_authorised = steps.PAGE_PAUSE_AUTHORISED if found_by == "page" else steps.PAGE_PAUSE
     for attempt_id in await system.database.read(
         lambda conn: store.unsettled_attempts_of_booking(conn, booking_id)
     ):
         async with system.database.transaction() as conn:
-            if not await store.claim_question(conn, attempt_id, now, steps.PAGE_PAUSE):
+            if not await store.claim_question(conn, attempt_id, now, steps.PAGE_PAUSE, pause_authorised):
                 continue
         try:
             await look_at(system, attempt_id, found_by)

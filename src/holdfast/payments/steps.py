@@ -17,6 +17,8 @@ from holdfast.system import System
 from holdfast.tasks.actions import open_task
 
 PAGE_PAUSE = timedelta(seconds=2)
+# A page that is left open asks four times a minute, and a provider may take days to answer (F72).
+PAGE_PAUSE_AUTHORISED = timedelta(hours=1)
 TIME_IS_GONE = "Its time was gone when your card was authorised. Your card was not charged."
 ACTOR_OF_LAYER = {"webhook": "stripe", "page": "customer", "sweep": "worker", "operator": "operator"}
 

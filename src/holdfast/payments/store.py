@@ -235,13 +235,24 @@ async def claim_due_attempts(conn: Connection, now: datetime, lease: timedelta, 
     return [row["attempt_id"] for row in rows]
 
 
-async def claim_question(conn: Connection, attempt_id: str, now: datetime, pause: timedelta) -> bool:
-    """Whether this page load may ask Stripe about the attempt: at most once per `pause` over all processes. 0 rows:
-    somebody has just asked."""
+async def claim_question(
+    conn: Connection, attempt_id: str, now: datetime, pause: timedelta, pause_authorised: timedelta
+) -> bool:
+    """Whether this page load may ask Stripe about the attempt: at most once per `pause` over all processes, per
+    `pause_authorised` while its authorisation waits for a provider's answer. 0 rows: somebody has just asked."""
     cursor = await conn.execute(
-        """UPDATE attempts SET asked_at = %(now)s, times_asked = times_asked + 1
-            WHERE attempt_id = %(attempt_id)s AND (asked_at IS NULL OR asked_at <= %(since)s)""",
-        {"attempt_id": attempt_id, "now": now, "since": now - pause},
+        """UPDATE attempts a SET asked_at = %(now)s, times_asked = times_asked + 1
+            WHERE attempt_id = %(attempt_id)s
+              AND (asked_at IS NULL OR asked_at <= CASE
+                   WHEN a.status = 'open' AND EXISTS (SELECT FROM orders o WHERE o.order_id = a.order_id
+                                                         AND o.status = 'requested' AND o.accepted_at IS NULL)
+                   THEN %(since_authorised)s ELSE %(since)s END)""",
+        {
+            "attempt_id": attempt_id,
+            "now": now,
+            "since": now - pause,
+            "since_authorised": now - pause_authorised,
+        },
     )
     return cursor.rowcount == 1
 

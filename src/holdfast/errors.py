@@ -11,6 +11,7 @@
     │   ├── NotPaid                   409     not_paid            1
     │   ├── Expired                   409     expired             1
     │   ├── NotOnSale                 409     not_on_sale         1
+    │   ├── OptedOut                  409     opted_out           1
     │   └── RefundRefused             409     refund_refused      1
     ├── TooLarge                      413     too_large           2
     ├── RateLimited                   429     rate_limited        1
@@ -81,6 +82,10 @@ class Expired(Conflict):
 
 class NotOnSale(Conflict):
     code, title = "not_on_sale", "This is not on sale"
+
+
+class OptedOut(Conflict):
+    code, title = "opted_out", "This number wants no SMS"
 
 
 class RefundRefused(Conflict):

@@ -584,7 +584,7 @@ CREATE TABLE message_tries (
 -- Every status that a message has had, with its time and who said so.
 CREATE TABLE message_statuses (
     entry_id    bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    message_id  text NOT NULL REFERENCES messages,
+    message_id  text NOT NULL REFERENCES messages ON DELETE CASCADE,
     at          timestamptz NOT NULL,
     status      text NOT NULL,
     source      text NOT NULL,                                                 -- worker, receipt, staff:…, rule
@@ -856,6 +856,16 @@ BEGIN
 END $$;
 CREATE TRIGGER initial_sms_is_on_record AFTER INSERT OR UPDATE OF status, provider_id, body_text, sent_at ON messages
     FOR EACH ROW WHEN (NEW.unique_key = 'booking_started' AND NEW.channel = 'sms') EXECUTE FUNCTION note_initial_sms();
+
+-- How a message begins is the first of its statuses, whoever writes it; whoever moves it on writes the next (messages/delivery_store.py).
+CREATE FUNCTION note_first_status() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO message_statuses (message_id, at, status, source, detail)
+    VALUES (NEW.message_id, NEW.created_at, NEW.status, CASE WHEN starts_with(NEW.cause, 'staff:') THEN NEW.cause ELSE 'rule' END,
+            coalesce(NEW.error, ''));
+    RETURN NULL;
+END $$;
+CREATE TRIGGER first_status_is_on_record AFTER INSERT ON messages FOR EACH ROW EXECUTE FUNCTION note_first_status();
 
 -- Whoever was written to before being anybody's customer (an SMS that a till asked for, an answer by SMS) is found again.
 CREATE FUNCTION join_messages_to_customer() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -100,6 +100,7 @@ class Handed:
     subject: str | None = None
     provider_id: str | None = None
     detail: str = ""
+    segments: int | None = None
 
 
 @dataclass(frozen=True)
@@ -135,6 +136,8 @@ async def record_sent(conn: Connection, now: datetime, claim: Claim, handed: Han
         body_text=handed.kept_text,
         body_html=handed.kept_html,
         provider_id=handed.provider_id,
+        segments=handed.segments,
+        detail=handed.detail,
     )
     await delivery_store.insert_try(conn, now, claim.message_id, claim.tries, "sent", handed.detail)
     if status != "failed":  # a receipt that came sooner may have said so
@@ -183,12 +186,12 @@ async def record_failure(conn: Connection, ids: Ids, now: datetime, claim: Claim
     else:
         chance = rules.chance_of(claim.message_id, claim.tries)
         again_at = rules.next_try(now, failure.verdict, claim.tries, chance)
-        await delivery_store.mark_waiting(conn, claim.message_id, claim.tries, again_at, failure.detail)
+        await delivery_store.mark_waiting(conn, now, claim.message_id, claim.tries, again_at, failure.detail)
 
 
 async def record_outdated(conn: Connection, now: datetime, claim: Claim, why: str) -> None:
     """It waited until it was no longer true: not sent."""
-    if await delivery_store.mark_over(conn, claim.message_id, claim.tries, "suppressed", why):
+    if await delivery_store.mark_over(conn, now, claim.message_id, claim.tries, "suppressed", why, "rule"):
         await _tell_the_story(conn, now, claim, "not_needed", {"why": why})
 
 
@@ -276,7 +279,7 @@ async def _is_given_up(conn: Connection, now: datetime, claim: Claim, failure: F
 
 
 async def _give_up(conn: Connection, ids: Ids, now: datetime, claim: Claim, failure: Failure) -> None:
-    if not await delivery_store.mark_over(conn, claim.message_id, claim.tries, "failed", failure.detail):
+    if not await delivery_store.mark_over(conn, now, claim.message_id, claim.tries, "failed", failure.detail):
         return
     what_happened = {
         Verdict.REFUSED: "was refused by the mail server"

@@ -92,13 +92,14 @@ class SmsCarrier:
         settings = self._system.settings
         rendered = render_sms(row, public_url=settings.public_url, secret_key=settings.secret_key)
         try:
+            segments = segments_of(rendered.sms.body)
             sid = await self._found(claim, row, rendered)
             how = "It had been sent before: found in the provider's list."
             if sid is None:
-                sid, how = await self._sent(claim, row, rendered), str(segments_of(rendered.sms.body))
+                sid, how = await self._sent(claim, row, rendered), str(segments)
         except SmsError as error:
             raise NotHandedOver(failure_of(error), of_the_server=error.stage in OF_THE_SERVER) from error
-        return Handed(rendered.kept_text, provider_id=sid, detail=how)
+        return Handed(rendered.kept_text, provider_id=sid, detail=how, segments=segments.count)
 
     async def _found(self, claim: Claim, row: store.Row, rendered: RenderedSms) -> str | None:
         """What an earlier try sent, although nobody could write it down."""

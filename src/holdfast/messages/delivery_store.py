@@ -3,21 +3,38 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from holdfast.database.connection import Connection
 
 
 async def claim_due(
-    conn: Connection, now: datetime, leased_until: datetime, limit: int, channel: str = "email"
+    conn: Connection,
+    now: datetime,
+    leased_until: datetime,
+    limit: int,
+    channel: str = "email",
+    message_id: str | None = None,
 ) -> list[dict[str, Any]]:
-    """Takes up to `limit` due messages of a channel, longest waiting first: they are `sending` until `leased_until`, then
-    due again (their process has died or lost the database). Locks their rows, passing over those that another
-    worker holds. What was lost in that way is entered among the tries: the mail may have left."""
+    """Takes up to `limit` due messages of a channel, longest waiting first (or the one named): they are `sending` until
+    `leased_until`, then due again (their process has died or lost the database). Locks their rows, passing over those that
+    another worker holds. What was lost in that way is entered among the tries: the mail may have left.
+
+    What a guest is told of a booking comes in its order: a message waits while an earlier one of the same booking to the same
+    recipient is being tried, but not behind one that only a person can mend."""
     found = await conn.execute(
         """WITH due AS (
-               SELECT message_id, status, tries, try_at FROM messages
+               SELECT message_id, status, tries, try_at FROM messages m
                 WHERE status IN ('queued', 'sending') AND channel = %(channel)s AND try_at <= %(now)s
+                  AND (%(message_id)s::text IS NULL OR message_id = %(message_id)s)
+                  AND NOT EXISTS (
+                      SELECT FROM messages e
+                       WHERE e.booking_id = m.booking_id AND e.channel = m.channel AND e.recipient = m.recipient
+                         AND e.status IN ('queued', 'sending') AND e.tries > 0
+                         AND (e.created_at, e.message_id) < (m.created_at, m.message_id)
+                         AND (SELECT y.outcome FROM message_tries y WHERE y.message_id = e.message_id
+                            ORDER BY y.try_no DESC LIMIT 1) IS DISTINCT FROM 'configuration')
              ORDER BY try_at, message_id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
            ), lapsed AS (
                INSERT INTO message_tries (message_id, try_no, tried_at, outcome, detail)
@@ -25,13 +42,22 @@ async def claim_due(
                       'It may have been sent: the process stopped before it wrote down the outcome.'
                  FROM due WHERE status = 'sending'
                ON CONFLICT DO NOTHING
+           ), noted AS (
+               INSERT INTO message_statuses (message_id, at, status, source)
+               SELECT message_id, %(now)s, 'sending', 'worker' FROM due
            )
            UPDATE messages m SET status = 'sending', tries = m.tries + 1, try_at = %(until)s
              FROM due WHERE m.message_id = due.message_id
-        RETURNING m.message_id, m.tenant_id, m.booking_id, m.kind, m.channel, m.tries, m.try_at""",
-        {"now": now, "until": leased_until, "limit": limit, "channel": channel},
+        RETURNING m.message_id, m.tenant_id, m.booking_id, m.kind, m.channel, m.tries, m.try_at, m.created_at""",
+        {
+            "now": now,
+            "until": leased_until,
+            "limit": limit,
+            "channel": channel,
+            "message_id": message_id,
+        },
     )
-    return await found.fetchall()
+    return sorted(await found.fetchall(), key=lambda row: (row["created_at"], row["message_id"]))
 
 
 async def keep_words(conn: Connection, message_id: str, tries: int, body_text: str) -> bool:
@@ -53,22 +79,31 @@ async def mark_sent(
     body_text: str,
     body_html: str | None,
     provider_id: str | None,
+    segments: int | None = None,
+    detail: str = "",
 ) -> str:
     """The server has it, whoever holds the claim by now; a receipt that came sooner stays. Says the status that it has now."""
     row = await (
         await conn.execute(
-            """UPDATE messages m
+            """WITH changed AS (
+               UPDATE messages m
                   SET status = CASE WHEN receipt.stays THEN m.status ELSE 'sent' END,
                       sent_at = CASE WHEN receipt.stays THEN coalesce(m.sent_at, %(now)s) ELSE %(now)s END,
                       error = CASE WHEN receipt.stays THEN m.error END,
                       try_at = NULL, subject = %(subject)s, body_text = %(body_text)s, body_html = %(body_html)s,
-                      provider_id = coalesce(%(provider_id)s, m.provider_id)
+                      provider_id = coalesce(%(provider_id)s, m.provider_id),
+                      segments = coalesce(%(segments)s, m.segments)
                  FROM (SELECT message_id, status = 'delivered'
                               OR (status = 'failed' AND provider_id IS NOT DISTINCT FROM %(provider_id)s
                                   AND provider_id IS NOT NULL) AS stays
                          FROM messages WHERE message_id = %(message_id)s FOR UPDATE) receipt
                 WHERE m.message_id = receipt.message_id
-            RETURNING m.status""",
+            RETURNING m.status, receipt.stays
+               ), noted AS (
+               INSERT INTO message_statuses (message_id, at, status, source, detail)
+               SELECT %(message_id)s, %(now)s, status, 'worker', %(detail)s FROM changed WHERE NOT stays
+               )
+               SELECT status FROM changed""",
             {
                 "now": now,
                 "message_id": message_id,
@@ -76,6 +111,8 @@ async def mark_sent(
                 "body_text": body_text,
                 "body_html": body_html,
                 "provider_id": provider_id,
+                "segments": segments,
+                "detail": detail,
             },
         )
     ).fetchone()
@@ -84,47 +121,136 @@ async def mark_sent(
 
 
 async def mark_by_receipt(
-    conn: Connection, now: datetime, message_id: str, *, status: str, provider_id: str, error: str | None
+    conn: Connection,
+    now: datetime,
+    message_id: str,
+    *,
+    status: str,
+    provider_id: str,
+    error: str | None,
+    source: str = "receipt",
+    price: Decimal | None = None,
+    currency: str | None = None,
 ) -> None:
     """What the SMS provider told of it; waits for nothing any more."""
     await conn.execute(
-        """UPDATE messages SET status = %(status)s, provider_id = %(provider_id)s, error = %(error)s, try_at = NULL,
+        """WITH noted AS (
+               INSERT INTO message_statuses (message_id, at, status, source, detail)
+               VALUES (%(message_id)s, %(now)s, %(status)s, %(source)s, coalesce(%(error)s, ''))
+           )
+           UPDATE messages SET status = %(status)s, provider_id = %(provider_id)s, error = %(error)s, try_at = NULL,
                   sent_at = coalesce(sent_at, %(now)s),
-                  delivered_at = CASE %(status)s WHEN 'delivered' THEN %(now)s ELSE delivered_at END
+                  delivered_at = CASE %(status)s WHEN 'delivered' THEN %(now)s ELSE delivered_at END,
+                  price = coalesce(%(price)s, price), price_currency = coalesce(%(currency)s, price_currency)
             WHERE message_id = %(message_id)s""",
-        {"now": now, "message_id": message_id, "status": status, "provider_id": provider_id, "error": error},
+        {
+            "now": now,
+            "message_id": message_id,
+            "status": status,
+            "provider_id": provider_id,
+            "error": error,
+            "source": source,
+            "price": price,
+            "currency": currency,
+        },
     )
 
 
-async def mark_waiting(conn: Connection, message_id: str, tries: int, try_at: datetime, error: str) -> bool:
+async def note_price(conn: Connection, message_id: str, price: Decimal, currency: str) -> None:
+    """What the SMS provider says that it cost; it may say so long after the rest."""
+    await conn.execute(
+        "UPDATE messages SET price = %s, price_currency = %s WHERE message_id = %s AND channel = 'sms'",
+        (price, currency, message_id),
+    )
+
+
+async def note_status(
+    conn: Connection, now: datetime, message_id: str, status: str, source: str, detail: str = ""
+) -> None:
+    """A line of its history where the status itself does not change."""
+    await conn.execute(
+        "INSERT INTO message_statuses (message_id, at, status, source, detail) VALUES (%s, %s, %s, %s, %s)",
+        (message_id, now, status, source, detail),
+    )
+
+
+async def mark_waiting(
+    conn: Connection, now: datetime, message_id: str, tries: int, try_at: datetime, error: str | None
+) -> bool:
     """Due again at `try_at`. False: the lease lapsed and another worker has it (or has sent it); nothing is
     changed."""
-    done = await conn.execute(
-        """UPDATE messages SET status = 'queued', try_at = %s, error = %s
-            WHERE message_id = %s AND status = 'sending' AND tries = %s""",
-        (try_at, error, message_id, tries),
-    )
-    return done.rowcount == 1
+    return await _ended(conn, now, message_id, tries, "queued", try_at, error, "worker")
 
 
-async def mark_over(conn: Connection, message_id: str, tries: int, status: str, error: str) -> bool:
+async def mark_over(
+    conn: Connection,
+    now: datetime,
+    message_id: str,
+    tries: int,
+    status: str,
+    error: str,
+    source: str = "worker",
+) -> bool:
     """`failed` or `suppressed`. False: the lease lapsed and another worker has it; nothing is changed."""
+    return await _ended(conn, now, message_id, tries, status, None, error, source)
+
+
+async def _ended(
+    conn: Connection,
+    now: datetime,
+    message_id: str,
+    tries: int,
+    status: str,
+    try_at: datetime | None,
+    error: str | None,
+    source: str,
+) -> bool:
     done = await conn.execute(
-        """UPDATE messages SET status = %s, try_at = NULL, error = %s
-            WHERE message_id = %s AND status = 'sending' AND tries = %s""",
-        (status, error, message_id, tries),
+        """WITH changed AS (
+               UPDATE messages SET status = %(status)s, try_at = %(try_at)s, error = %(error)s
+                WHERE message_id = %(message_id)s AND status = 'sending' AND tries = %(tries)s
+            RETURNING message_id
+           )
+           INSERT INTO message_statuses (message_id, at, status, source, detail)
+           SELECT message_id, %(now)s, %(status)s, %(source)s, coalesce(%(error)s, '') FROM changed""",
+        {
+            "now": now,
+            "message_id": message_id,
+            "tries": tries,
+            "status": status,
+            "try_at": try_at,
+            "error": error,
+            "source": source,
+        },
     )
     return done.rowcount == 1
 
 
-async def give_back(conn: Connection, now: datetime, claims: list[tuple[str, int]]) -> None:
-    """Undoes the claim of (message_id, tries) that were not begun: due at once, and the try does not
+async def give_back(
+    conn: Connection,
+    now: datetime,
+    claims: list[tuple[str, int]],
+    at: datetime | None = None,
+    why: str = "not begun",
+) -> None:
+    """Undoes the claim of (message_id, tries) that were not begun: due at once or `at`, and the try does not
     count."""
     await conn.execute(
-        """UPDATE messages m SET status = 'queued', tries = m.tries - 1, try_at = %s
-             FROM unnest(%s::text[], %s::integer[]) AS c (message_id, tries)
-            WHERE m.message_id = c.message_id AND m.status = 'sending' AND m.tries = c.tries""",
-        (now, [message_id for message_id, _ in claims], [tries for _, tries in claims]),
+        """WITH back AS (
+               UPDATE messages m SET status = 'queued', tries = m.tries - 1, try_at = %(at)s
+                 FROM unnest(%(ids)s::text[], %(tries)s::integer[]) AS c (message_id, tries)
+                WHERE m.message_id = c.message_id AND m.status = 'sending' AND m.tries = c.tries
+            RETURNING m.message_id
+           )
+           INSERT INTO message_statuses (message_id, at, status, source, detail)
+           SELECT message_id, %(now)s, 'queued', 'worker', %(why)s FROM back""",
+        {
+            "now": now,
+            "at": at or now,
+            "ids": [message_id for message_id, _ in claims],
+            "tries": [tries for _, tries in claims],
+            "why": why,
+        },
     )
 
 
@@ -186,3 +312,17 @@ async def sms_locked(conn: Connection, message_id: str) -> dict[str, Any] | None
             (message_id,),
         )
     ).fetchone()
+
+
+async def channel_of(conn: Connection, message_id: str) -> str | None:
+    row = await (
+        await conn.execute("SELECT channel FROM messages WHERE message_id = %s", (message_id,))
+    ).fetchone()
+    return row["channel"] if row else None
+
+
+async def status_of(conn: Connection, message_id: str) -> str | None:
+    row = await (
+        await conn.execute("SELECT status FROM messages WHERE message_id = %s", (message_id,))
+    ).fetchone()
+    return row["status"] if row else None

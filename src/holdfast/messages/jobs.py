@@ -39,6 +39,19 @@ async def send_due(system: System, limit: int = 20) -> int:
     return sum(await _all_of(_send_mails(system, limit), _send_channel(system, "sms", limit)))
 
 
+async def send_now(system: System, message_id: str) -> bool:
+    """Sends one message at once, if it is due, under the same claim as the worker: whoever asked for it waits for the answer.
+    True: the other side has it. False: it is in the outbox and leaves by itself. Raises only DatabaseUnavailable."""
+    channel = await system.database.read(lambda conn: delivery_store.channel_of(conn, message_id))
+    if channel is None or (channel == "email" and system.mail.missing):
+        return False
+    async with carrier(system, channel) as connection:
+        claims = await _claim(system, channel, 1, message_id)
+        await Batch(system, channel, connection, claims).work()
+    status = await system.database.read(lambda conn: delivery_store.status_of(conn, message_id))
+    return status in {"sent", "delivered"}
+
+
 async def _send_mails(system: System, limit: int) -> int:
     if system.mail.missing:
         await _wait_for_settings(system, system.mail.missing)
@@ -82,10 +95,12 @@ async def _lane(system: System, channel: str, limit: int, most_batches: int) -> 
     return done, True
 
 
-async def _claim(system: System, channel: str, limit: int) -> list[Claim]:
+async def _claim(system: System, channel: str, limit: int, message_id: str | None = None) -> list[Claim]:
     now = system.clock.now()
     until = now + timedelta(seconds=LEASE_S)
-    rows = await system.database.run(lambda conn: delivery_store.claim_due(conn, now, until, limit, channel))
+    rows = await system.database.run(
+        lambda conn: delivery_store.claim_due(conn, now, until, limit, channel, message_id)
+    )
     return [
         Claim(
             r["message_id"], r["tenant_id"], r["booking_id"], r["kind"], r["tries"], r["try_at"], r["channel"]

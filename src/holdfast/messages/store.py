@@ -1,4 +1,5 @@
-"""What is written into the outbox and read of it. One function, one statement. How it leaves: delivery_store.py."""
+"""What is read of the outbox. How messages are written into it: outbox.py; how they leave: delivery_store.py. One function, one
+statement."""
 
 from __future__ import annotations
 
@@ -9,144 +10,12 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from holdfast.database.connection import Connection
-from holdfast.ids import Ids
-from holdfast.messages.rules import KINDS, KINDS_TO_PROVIDERS
+from holdfast.messages.outbox import NO_ADDRESS, enqueue, enqueue_again, enqueue_for_provider, enqueue_sms
+
+__all__ = ["NO_ADDRESS", "enqueue", "enqueue_again", "enqueue_for_provider", "enqueue_sms"]
 
 Row = dict[str, Any]
 Work = Callable[[Connection], Awaitable[None]]
-
-NO_ADDRESS = "there is no e-mail address to send to"
-
-
-async def enqueue(
-    conn: Connection,
-    ids: Ids,
-    now: datetime,
-    *,
-    booking: dict[str, Any],
-    kind: str,
-    cause: str,
-    params: dict[str, Any] | None = None,
-    unique_key: str | None = None,
-) -> str | None:
-    """Puts an e-mail to the booking's contact into the outbox, inside the transaction of its cause (F67).
-    Says its id, or None when the booking already has one with this unique key (by default the kind: one of
-    each kind). After the commit the caller tells `work:messages`.
-
-    `booking` needs booking_id, tenant_id and contact_email; without an address the row is kept as
-    `suppressed`, so that staff see what was not said. `params` is what the template needs beyond the booking
-    (messages/render.py). An unknown kind is a ValueError."""
-    return await _enqueue(
-        conn,
-        ids,
-        now,
-        booking=booking,
-        kind=kind,
-        cause=cause,
-        params=params,
-        unique_key=unique_key,
-        channel="email",
-        recipient=booking.get("contact_email") or "",
-    )
-
-
-async def enqueue_for_provider(
-    conn: Connection,
-    ids: Ids,
-    now: datetime,
-    *,
-    booking: dict[str, Any],
-    provider: dict[str, Any],
-    kind: str,
-    cause: str,
-    params: dict[str, Any] | None = None,
-    unique_key: str | None = None,
-) -> list[str]:
-    """The same for whoever delivers the booking: by e-mail, and by SMS too when the provider has a phone. `provider` needs
-    email and phone, `booking` booking_id and tenant_id. Says the ids of those that are new."""
-    ways = [("email", provider["email"] or "")]
-    if provider["phone"]:
-        ways.append(("sms", provider["phone"]))
-    made = [
-        await _enqueue(
-            conn,
-            ids,
-            now,
-            booking=booking,
-            kind=kind,
-            cause=cause,
-            params=params,
-            unique_key=unique_key,
-            channel=channel,
-            recipient=recipient,
-        )
-        for channel, recipient in ways
-    ]
-    return [message_id for message_id in made if message_id is not None]
-
-
-async def _enqueue(
-    conn: Connection,
-    ids: Ids,
-    now: datetime,
-    *,
-    booking: dict[str, Any],
-    kind: str,
-    cause: str,
-    params: dict[str, Any] | None,
-    unique_key: str | None,
-    channel: str,
-    recipient: str,
-) -> str | None:
-    if kind not in KINDS:
-        raise ValueError(f"there is no message of kind {kind!r}")
-    row = await (
-        await conn.execute(
-            """INSERT INTO messages (message_id, tenant_id, booking_id, customer_id, kind, channel, recipient,
-                                     params, unique_key, cause, status, try_at, created_at, error)
-               VALUES (%(message_id)s, %(tenant_id)s, %(booking_id)s,
-                       (SELECT o.customer_id FROM bookings b JOIN orders o USING (order_id)
-                         WHERE b.booking_id = %(booking_id)s AND NOT %(to_provider)s),
-                       %(kind)s, %(channel)s, %(recipient)s, %(params)s, %(unique_key)s, %(cause)s, %(status)s,
-                       %(now)s, %(now)s, %(error)s)
-               ON CONFLICT (booking_id, unique_key, channel) WHERE booking_id IS NOT NULL DO NOTHING
-               RETURNING message_id""",
-            {
-                "message_id": ids.new("msg"),
-                "tenant_id": booking["tenant_id"],
-                "booking_id": booking["booking_id"],
-                "to_provider": kind in KINDS_TO_PROVIDERS,
-                "kind": kind,
-                "channel": channel,
-                "recipient": recipient,
-                "params": Jsonb(params or {}),
-                "unique_key": unique_key or kind,
-                "cause": cause,
-                "status": "queued" if recipient else "suppressed",
-                "now": now,
-                "error": None if recipient else NO_ADDRESS,
-            },
-        )
-    ).fetchone()
-    return str(row["message_id"]) if row else None
-
-
-async def enqueue_again(
-    conn: Connection, ids: Ids, now: datetime, *, old: Row, recipient: str, cause: str, unique_key: str
-) -> str | None:
-    """The same message as `old` (a row of `locked`) as a new one, by its channel. Its id, or None: there is one of this key."""
-    return await _enqueue(
-        conn,
-        ids,
-        now,
-        booking=old,
-        kind=old["kind"],
-        cause=cause,
-        params=old["params"],
-        unique_key=unique_key,
-        channel=old["channel"],
-        recipient=recipient,
-    )
 
 
 async def facts_of(conn: Connection, message_ids: list[str]) -> dict[str, dict[str, Any]]:

@@ -16,6 +16,7 @@ from starlette.middleware import Middleware
 from holdfast import __version__
 from holdfast.bookings import api as bookings_api
 from holdfast.bookings import pages as bookings_pages
+from holdfast.bookings import sms_api as bookings_sms_api
 from holdfast.bookings import staff_pages as bookings_staff_pages
 from holdfast.catalog import api as catalog_api
 from holdfast.catalog import pages as catalog_pages
@@ -71,6 +72,7 @@ CONNECTIONS = 10
 
 ROUTERS: tuple[APIRouter, ...] = (
     catalog_api.router,
+    bookings_sms_api.router,
     bookings_api.router,
     payments_api.router,
     messages_api.router,

@@ -34,12 +34,12 @@ class CustomerIn(RequestBody):
     phone: Annotated[Line, Field(max_length=LONGEST_PHONE)] | None = None
 
 
-def _each_unit_once(units: list[UnitWanted]) -> list[UnitWanted]:
+def each_unit_once(units: list[UnitWanted]) -> list[UnitWanted]:
     _refuse_twice([unit.unit_id for unit in units], "unit")
     return units
 
 
-def _each_item_once(items: list[ItemWanted]) -> list[ItemWanted]:
+def each_item_once(items: list[ItemWanted]) -> list[ItemWanted]:
     _refuse_twice([item.item_id for item in items], "menu item")
     return items
 
@@ -66,9 +66,9 @@ class PlaceBooking(RequestBody):
     )
 
     units: Annotated[
-        list[UnitWanted], Field(min_length=1, max_length=MOST_UNITS), AfterValidator(_each_unit_once)
+        list[UnitWanted], Field(min_length=1, max_length=MOST_UNITS), AfterValidator(each_unit_once)
     ]
-    menu: Annotated[list[ItemWanted], Field(max_length=MOST_ITEMS), AfterValidator(_each_item_once)] = []
+    menu: Annotated[list[ItemWanted], Field(max_length=MOST_ITEMS), AfterValidator(each_item_once)] = []
     customer: CustomerIn
     checkout: Annotated[bool, Field(strict=True, description="false: hold the seats, pay later")] = True
 

@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 
 from holdfast.bookings.cancelling import request_cancel
-from holdfast.errors import Conflict
+from holdfast.errors import Conflict, StripeRefused
 from holdfast.inbox.jobs import handle_due
 from holdfast.payments.captures import carry_out_due
 from holdfast.payments.jobs import ask_about_due, let_due_lapse
@@ -88,16 +88,32 @@ async def test_it_lapses_between_the_yes_and_the_capture(stage: Stage, expert: D
     )
     answer = await accept(system, placed.booking_id, "provider:1")
     if action == "lapse_at_bank":
+        # Stripe learns of it by asking the bank; no later try could succeed, so it is let go now.
         assert (answer.status, answer.accepted) == ("requested", True)
-        # Stripe does not know yet that the bank let it go: refused again and again, it is let go in the end.
-        for _ in range(6):
-            await stage.advance(minutes=61)
-            await stage.run_jobs()
     await let_it_end(stage)
     assert await assert_one_decision(stage, expert, placed) == "expired"
     assert {"authorisation_lost", "provider_authorisation_lost"} <= set(await expert.messages(placed))
     assert await expert.slots_taken() == 0
     assert await stage.rows("SELECT 1 FROM payments") == []
+    await stage.assert_all_laws_hold()
+
+
+async def test_a_capture_that_is_refused_again_and_again(stage: Stage, expert: Diary) -> None:
+    """F30: a refusal that may pass is tried again; after the third the money is let go, and a person hears of it."""
+    placed = await expert.requested(await expert.service(), expert.at())
+
+    async def refuse() -> None:
+        raise StripeRefused("Your card was declined.", stripe_code="card_declined")
+
+    await accept(where(stage, "capture_payment_intent", refuse), placed.booking_id, "provider:1")
+    for _ in range(2):
+        assert await expert.status(placed) == "requested"
+        await stage.advance(minutes=61)
+        assert await carry_out_due(where(stage, "capture_payment_intent", refuse)) == 1
+    await let_it_end(stage)
+    assert await assert_one_decision(stage, expert, placed) == "expired"
+    assert await stage.rows("SELECT 1 FROM tasks WHERE kind = 'capture_refused'")
+    assert {"authorisation_lost", "provider_authorisation_lost"} <= set(await expert.messages(placed))
     await stage.assert_all_laws_hold()
 
 

@@ -27,6 +27,7 @@ from holdfast.tasks.actions import open_task
 LEASE = timedelta(seconds=60)
 AT_ONCE = 20
 REFUSALS_UNTIL_LET_GO = 3
+LAPSED_AT_THE_BANK = "charge_expired_for_capture"  # docs.stripe.com/error-codes: no later capture can succeed
 
 Row = dict[str, Any]
 log = structlog.get_logger()
@@ -91,8 +92,9 @@ async def _carry_out(system: System, capture: Row, found_by: str) -> None:
 
 
 async def _refused(system: System, capture: Row, refused: StripeRefused, found_by: str) -> None:
-    """It was over before: what Stripe says now decides. A card that may still be charged and is refused again and again is let
-    go in the end, so that nobody waits for ever; both are told by what follows from that."""
+    """It was over before: what Stripe says now decides. An authorisation that the bank has let lapse is let go at once, and a
+    card that may still be charged and is refused again and again in the end, so that nobody waits for ever; both are told by
+    what follows from that."""
     try:
         evidence = await fetch(system, capture["attempt_id"])
     except HoldfastError as unknown:
@@ -102,7 +104,10 @@ async def _refused(system: System, capture: Row, refused: StripeRefused, found_b
     if not await _holds_still(system, capture, evidence):
         return
     await _raise_key(system, capture)
-    if capture["action"] == "capture" and capture["tries"] >= REFUSALS_UNTIL_LET_GO:
+    hopeless = (
+        refused.extra.get("stripe_code") == LAPSED_AT_THE_BANK or capture["tries"] >= REFUSALS_UNTIL_LET_GO
+    )
+    if capture["action"] == "capture" and hopeless:
         await _give_up(system, capture, refused.detail, settled)
         return
     await _put_off(system, capture, refused.detail)

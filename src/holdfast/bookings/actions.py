@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 import psycopg
+import structlog
 
 from holdfast.bookings import store
 from holdfast.database.connection import Connection
@@ -32,6 +33,8 @@ from holdfast.system import System
 TRIES_OF_A_REFERENCE = 5
 
 Row = dict[str, Any]
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -220,7 +223,11 @@ async def sync_all_availability(system: System, tenant_id: int | None = None) ->
     offerings = await system.database.read(lambda conn: store.offerings_with_units(conn, tenant_id))
     checked, corrections = 0, []
     for offering_id in offerings:
-        units, found = await system.database.run(partial(_correct_offering, offering_id=offering_id))
+        try:
+            units, found = await system.database.run(partial(_correct_offering, offering_id=offering_id))
+        except psycopg.errors.ExclusionViolation:  # another has the slot's time: a law tells of it
+            log.warning("counts_not_corrected", offering_id=offering_id)
+            continue
         checked += units
         if found:
             system.signals.tell(f"availability:{offering_id}")

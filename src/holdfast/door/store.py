@@ -21,8 +21,8 @@ async def booking_of_code(conn: Connection, tenant_id: int, code: Code) -> Row |
     rows = await _all(
         conn,
         """SELECT b.booking_id, b.order_id, b.tenant_id, b.offering_id, b.status, b.reference, b.contact_name, b.seats,
-                  f.title, f.starts_at, f.time_zone
-             FROM bookings b JOIN offerings f USING (offering_id)
+                  f.title, coalesce(o.starts_at, f.starts_at) AS starts_at, f.time_zone
+             FROM bookings b JOIN orders o USING (order_id) JOIN offerings f ON f.offering_id = b.offering_id
             WHERE b.tenant_id = %(tenant)s AND (b.token_hash = %(hash)s OR b.reference = %(reference)s)""",
         {
             "tenant": tenant_id,

@@ -132,16 +132,20 @@ async def test_every_state_has_its_own_words(practice: Practice) -> None:
 
 async def test_every_time_is_on_the_customers_clock(practice: Practice) -> None:
     placed = await practice.requested()
+    agreed = practice.at()
+    await practice.stage.advance(days=1, hours=1)
     await accept(practice.stage.system, placed.booking_id, "staff:test")
     await practice.stage.run_jobs()
-    charged = await practice.stage.row("SELECT charged_at FROM payments WHERE order_id = %s", placed.order_id)
+    order = await practice.stage.row("SELECT accepted_at FROM orders WHERE order_id = %s", placed.order_id)
     practice.http.cookies.set("holdfast_zone", "Pacific%2FAuckland", domain="shop.test")
     text = await page(practice, placed)
-    assert f"{moment(practice.at(), 'Pacific/Auckland')}</time>" in text
-    assert f"{moment(practice.at(), 'Europe/Berlin')} for Sample Expert" in text
-    assert f'sums-detail">{short_moment(charged["charged_at"], "Pacific/Auckland")}</span>' in text
+    assert f"{moment(agreed, 'Pacific/Auckland')}</time>" in text
+    assert f"{moment(agreed, 'Europe/Berlin')} for Sample Expert" in text
+    assert f'sums-detail">{short_moment(order["accepted_at"], "Pacific/Auckland")}</span>' in text, (
+        "taken then"
+    )
     for more in ("/cancel", "/reschedule"):
-        assert moment(practice.at(), "Pacific/Auckland") in await page(practice, placed, more)
+        assert moment(agreed, "Pacific/Auckland") in await page(practice, placed, more)
     await practice.stage.assert_all_laws_hold()
 
 

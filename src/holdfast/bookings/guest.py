@@ -154,12 +154,13 @@ def _message(message: Mapping[str, Any]) -> Row:
 
 
 def _receipt(view: Mapping[str, Any], event: Mapping[str, Any], locale: str) -> list[Row]:
-    """Money in, then money back."""
+    """Money in, then money back. What was authorised first was paid when it was accepted, not when the card was given."""
     zone = event["time_zone"]
+    accepted = (view["appointment"] or {}).get("accepted_at")
     paid = [
         {
             "label": _card(payment),
-            "detail": _when(payment.get("charged_at"), zone, locale),
+            "detail": _when(views.paid_at(payment.get("charged_at"), accepted), zone, locale),
             "amount": payment["captured"],
         }
         for payment in view.get("payments", [])

@@ -245,9 +245,10 @@ def _back(row: Row, said: str) -> Response:
 
 def _money(view: Row, locale: str) -> list[Row]:
     """Everything that moved, in the order in which it did, numbered."""
+    accepted = (view["appointment"] or {}).get("accepted_at")
     paid = [
         {
-            "at": one["charged_at"] or one["recorded_at"],
+            "at": views.paid_at(one["charged_at"], accepted) or one["recorded_at"],
             "what": "Payment" if one["purpose"] == "order" else "Payment, to be returned",
             "amount": formatted(one["captured"], one["currency"], locale),
             "state": f"captured, heard first from {one['found_by']}",

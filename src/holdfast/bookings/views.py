@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from holdfast.bookings import view_store
@@ -17,6 +18,12 @@ Row = dict[str, Any]
 GUEST_PAYMENT = ("amount", "captured", "currency", "card_brand", "card_last4", "charged_at")
 GUEST_REFUND = ("amount", "currency", "reason", "status", "created_at")
 GUEST_MESSAGE = ("kind", "channel", "status", "sent_at")
+
+
+def paid_at(charged_at: datetime | None, accepted_at: datetime | None) -> datetime | None:
+    """When money was paid: Stripe dates a charge by its authorisation, and what a provider accepts is taken only then."""
+    known = [moment for moment in (charged_at, accepted_at) if moment is not None]
+    return None if charged_at is None else max(known)
 
 
 async def guest_view(conn: Connection, booking_id: str) -> Row:

@@ -23,6 +23,8 @@ from holdfast.catalog import pages as catalog_pages
 from holdfast.catalog import staff_pages as catalog_staff_pages
 from holdfast.catalog.owners import EventOwners
 from holdfast.cli.logs import log_as_json
+from holdfast.customers import api as customers_api
+from holdfast.customers import staff_pages as customers_staff_pages
 from holdfast.disputes import api as disputes_api
 from holdfast.disputes import staff_pages as disputes_staff_pages
 from holdfast.door import api as door_api
@@ -37,6 +39,8 @@ from holdfast.lookup import api as lookup_api
 from holdfast.lookup import pages as lookup_pages
 from holdfast.lookup.rules import FROM_ONE_ADDRESS_A_MINUTE
 from holdfast.messages import api as messages_api
+from holdfast.messages import staff_api as messages_staff_api
+from holdfast.messages import staff_pages as messages_staff_pages
 from holdfast.payments import api as payments_api
 from holdfast.providers import api as providers_api
 from holdfast.providers import diary_api as providers_diary_api
@@ -76,6 +80,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     bookings_api.router,
     payments_api.router,
     messages_api.router,
+    messages_staff_api.router,
+    customers_api.router,
     requests_api.router,
     cron.router,
     lookup_api.router,
@@ -110,6 +116,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     tasks_staff_pages.router,
     refunds_staff_pages.router,
     disputes_staff_pages.router,
+    messages_staff_pages.router,
+    customers_staff_pages.router,
 )
 
 

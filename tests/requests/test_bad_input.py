@@ -53,6 +53,7 @@ async def test_a_time_that_is_past_too_soon_or_too_far(
     told = problem(await shop.ask(shop.wanted(title, shop.stage.clock.now() + by)), 422, "validation_failed")
     assert says in told["detail"]
     assert await shop.orders() == 0
+    await shop.stage.assert_all_laws_hold()
 
 
 async def test_the_lead_and_the_horizon_at_their_very_boundaries(shop: Shop) -> None:
@@ -75,6 +76,7 @@ async def test_times_that_are_not_offered(shop: Shop) -> None:
         )
         assert "not offered" in told["detail"]
     assert await shop.orders() == 0
+    await shop.stage.assert_all_laws_hold()
 
 
 async def test_slots_of_others(shop: Shop) -> None:
@@ -101,6 +103,7 @@ async def test_slots_of_others(shop: Shop) -> None:
     )
     assert lesson != theirs
     assert await shop.orders() == 0
+    await shop.stage.assert_all_laws_hold()
 
 
 @pytest.mark.parametrize(
@@ -135,6 +138,7 @@ async def test_slots_of_others(shop: Shop) -> None:
 async def test_what_makes_no_sense(shop: Shop, changes: Row) -> None:
     problem(await shop.ask(shop.wanted(**changes)), 422, "validation_failed")
     assert await shop.orders() == 0
+    await shop.stage.assert_all_laws_hold()
 
 
 async def test_a_time_where_there_is_none_and_none_where_there_must_be_one(shop: Shop) -> None:
@@ -145,6 +149,7 @@ async def test_a_time_where_there_is_none_and_none_where_there_must_be_one(shop:
     told = problem(await shop.ask(shop.wanted(MEETING, starts_at=None)), 422, "validation_failed")
     assert "Choose a time" in told["detail"]
     assert await shop.orders() == 0
+    await shop.stage.assert_all_laws_hold()
 
 
 async def test_a_request_for_oneself(shop: Shop) -> None:
@@ -159,6 +164,7 @@ async def test_a_request_for_oneself(shop: Shop) -> None:
         told = problem(await shop.ask(shop.wanted(customer=customer)), 422, "validation_failed")
         assert "themselves" in told["detail"]
     assert await shop.orders() == 0
+    await shop.stage.assert_all_laws_hold()
 
 
 async def test_a_price_that_the_client_sends_changes_nothing(shop: Shop) -> None:
@@ -172,6 +178,7 @@ async def test_a_price_that_the_client_sends_changes_nothing(shop: Shop) -> None
     )
     [intent] = await shop.stage.ledger("payment_intent")
     assert (intent["amount"], intent["currency"], intent["capture_method"]) == (4500, "gbp", "manual")
+    await shop.stage.assert_all_laws_hold()
 
 
 async def test_details_as_long_as_they_may_be(shop: Shop) -> None:
@@ -179,6 +186,7 @@ async def test_details_as_long_as_they_may_be(shop: Shop) -> None:
     assert (await shop.ask(shop.wanted(details=f"{details}!"[:2000]))).status_code == 201
     row = await shop.stage.row("SELECT details FROM orders")
     assert row["details"] == "å" * 1999
+    await shop.stage.assert_all_laws_hold()
 
 
 async def test_not_on_sale(shop: Shop) -> None:
@@ -190,6 +198,7 @@ async def test_not_on_sale(shop: Shop) -> None:
     await shop.stage.execute("UPDATE providers SET active = false")
     assert (await shop.ask(shop.wanted())).status_code in {404, 409}
     assert await shop.orders() == 0
+    await shop.stage.assert_all_laws_hold()
 
 
 async def test_the_same_key_with_another_body(shop: Shop) -> None:
@@ -201,3 +210,4 @@ async def test_the_same_key_with_another_body(shop: Shop) -> None:
     problem(await shop.post(path, shop.wanted(details="another"), **key), 409, "conflict")
     assert (await shop.orders(), await shop.slots_taken()) == (1, 1)
     assert len(await shop.stage.ledger("payment_intent")) == 1
+    await shop.stage.assert_all_laws_hold()

@@ -106,6 +106,7 @@ async def test_a_reason_that_cannot_be_told(shop: Shop, body: Any) -> None:
     placed = await shop.practice.requested()
     problem(await shop.answer(placed, "decline", body=body), 422, "validation_failed")
     assert await shop.practice.status(placed) == "requested"
+    await shop.stage.assert_all_laws_hold()
 
 
 # ── more than was authorised ──

@@ -80,7 +80,8 @@ def _of_requests(row: dict[str, Any], params: dict[str, Any], locale: str) -> di
     to_provider = row["kind"] in KINDS_TO_PROVIDERS
     appointment = row["offering_kind"] == "appointment"
     customer = first_name(row["contact_name"])
-    before = _moment_of_param(row, params.get("was"), locale)
+    was = moment_of_param(params.get("was"))
+    before = moment_of(row, was, locale) if was else ""
     phrases = phrases_of(locale)
     return {
         "to_provider": to_provider,
@@ -161,13 +162,13 @@ def bounded(text: str, most: int = MOST_DETAILS) -> str:
     return whole if len(whole) <= most else whole[: most - 1].rstrip() + "…"
 
 
-def _moment_of_param(row: dict[str, Any], told: object, locale: str) -> str:
-    """A time among a message's parameters (RFC 3339); empty when there is none that can be read."""
+def moment_of_param(told: object) -> datetime | None:
+    """A time among a message's parameters (RFC 3339); None when there is none that can be read."""
     try:
         moment = datetime.fromisoformat(str(told)) if told else None
     except ValueError:
-        return ""
-    return moment_of(row, moment, locale) if moment and moment.tzinfo else ""
+        return None
+    return moment if moment and moment.tzinfo else None
 
 
 def ink_on(background: str) -> str:

@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 from holdfast.database.connection import Connection
 from holdfast.ids import Ids
 from holdfast.messages.quiet import CAN_WAIT, wait_until
-from holdfast.messages.rules import ANSWERS_TO_SMS, KINDS, KINDS_TO_PROVIDERS
+from holdfast.messages.rules import ANSWERS_TO_SMS, KINDS, KINDS_TO_PROVIDERS, TRIAL
 
 Row = dict[str, Any]
 
@@ -184,7 +184,7 @@ async def write(
     conn: Connection, ids: Ids, now: datetime, wanted: Wanted, *, once_in_all: bool = False
 ) -> str | None:
     """The row itself. `once_in_all`: not when the booking has one of this key by the other channel either."""
-    if wanted.kind not in KINDS | ANSWERS_TO_SMS:
+    if wanted.kind not in KINDS | ANSWERS_TO_SMS | {TRIAL}:
         raise ValueError(f"there is no message of kind {wanted.kind!r}")
     row = await (
         await conn.execute(

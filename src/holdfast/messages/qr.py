@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from base64 import b64encode
 
 import segno
 
@@ -19,3 +20,8 @@ def qr_png(text: str) -> bytes:
     image = io.BytesIO()
     segno.make(text, error="m", micro=False).save(image, kind="png", scale=PIXELS_A_MODULE)
     return image.getvalue()
+
+
+def qr_png_address(text: str) -> str:
+    """The same as an address that a page may show by itself."""
+    return f"data:image/png;base64,{b64encode(qr_png(text)).decode()}"

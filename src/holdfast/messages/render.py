@@ -39,10 +39,13 @@ from holdfast.ids import action_token, booking_token
 from holdfast.messages.calendar import ics_of
 from holdfast.messages.facts import facts_for_words, facts_of_sign_in, first_name
 from holdfast.messages.languages import PHRASES, language_of, path_of
+from holdfast.messages.own_words import OwnWordsWrong, fill, paragraphs_of, values_of_mail
 from holdfast.messages.qr import qr_png
 from holdfast.messages.rules import KINDS_TO_PROVIDERS, SIGN_IN
-from holdfast.messages.senders.mail import Attachment, OutgoingMail
+from holdfast.messages.senders.mail import Attachment, OutgoingMail, one_line
 
+OWN = "own"  # the frame of a tenant's own words
+CUT = "\x1f"
 TEMPLATES = Path(__file__).parent / "templates"
 WITH_QR = frozenset({"booking_confirmed", "booking_moved"})
 CANCELS_CALENDAR = frozenset({"booking_cancelled", "provider_booking_cancelled"})
@@ -67,6 +70,7 @@ class Rendered:
     mail: OutgoingMail
     kept_text: str
     kept_html: str
+    own_words_wrong: str = ""  # why the built-in words were said instead of the tenant's own
 
 
 @dataclass(frozen=True)
@@ -114,7 +118,8 @@ def render(row: dict[str, Any], *, public_url: str, secret_key: str, now: dateti
     language = language_of(row["locale"])
     subject = PHRASES[language].subjects[row["kind"]].format(title=row["title"], reference=row["reference"])
     facts |= {"subject": subject, "qr_cid": QR_CID if _has_qr(row) else ""}
-    text, html = mail_words(language, row["kind"], facts)
+    own, wrong = _own_words(row, language, facts)
+    subject, text, html = own or (subject, *mail_words(language, row["kind"], facts))
     mail = OutgoingMail(
         message_id=message_id_header(row["message_id"], public_url),
         to_address=row["recipient"],
@@ -128,7 +133,26 @@ def render(row: dict[str, Any], *, public_url: str, secret_key: str, now: dateti
         reply_to=row["contact_email_of_tenant"] or "",
         attachments=_attachments(row, links.main, now),
     )
-    return Rendered(mail, links.left_out(text), links.left_out(html))
+    return Rendered(mail, links.left_out(text), links.left_out(html), wrong)
+
+
+def _own_words(
+    row: dict[str, Any], language: str, facts: dict[str, Any]
+) -> tuple[tuple[str, str, str] | None, str]:
+    """The tenant's own subject, text and HTML, in the frame that is ours; None when it has none, or why they cannot be used."""
+    own = (row.get("own_words") or {}).get(language)
+    if own is None:
+        return None, ""
+    try:
+        values = values_of_mail(facts)
+        subject = one_line(fill(own["subject"], values)) or facts["subject"]
+        paragraphs = paragraphs_of(fill(own["body"], values))
+        if not paragraphs:
+            raise OwnWordsWrong("nothing is left of it when the placeholders are filled in")
+    except OwnWordsWrong as problem:
+        return None, str(problem)
+    about = facts | {"subject": subject, "paragraphs": paragraphs}
+    return (subject, *mail_words(language, OWN, about)), ""
 
 
 def _render_sign_in(row: dict[str, Any], *, public_url: str, secret_key: str, now: datetime) -> Rendered:
@@ -205,6 +229,12 @@ def mail_words(language: str, kind: str, facts: dict[str, Any]) -> tuple[str, st
     """As text, and as HTML."""
     text = words(path_of(language, f"mail/{kind}.txt"), facts)
     return EMPTY_LINES.sub("\n\n", text), words(path_of(language, f"mail/{kind}.html"), facts)
+
+
+def without_frame(template: str, facts: dict[str, Any]) -> str:
+    """A mail's greeting and words as text, without what stands below them."""
+    cut = f'{{% extends "{template}" %}}{{% block action %}}{CUT}{{% endblock %}}'
+    return environment().from_string(cut).render(facts).partition(CUT)[0]
 
 
 def words(template: str, facts: dict[str, Any]) -> str:

@@ -76,6 +76,7 @@ KINDS_TO_CUSTOMERS = frozenset(
 # Said to a number, whether it has a booking or not: by SMS only.
 ANSWERS_TO_SMS = frozenset({"opt_out_confirmed", "help", "note"})
 KINDS = KINDS_TO_CUSTOMERS | KINDS_TO_PROVIDERS
+TRIAL = "template_trial"  # a tenant tries out its own words on a made-up booking
 SIGN_IN = "provider_sign_in"  # about no booking: providers/sign_in.py writes it
 OVER = frozenset({"cancelled", "declined", "expired"})
 SURE = frozenset({"confirmed", "in_progress", "completed", "no_show"})
@@ -225,9 +226,11 @@ def chance_of(message_id: str, tries: int) -> float:
     return int.from_bytes(digest[:6], "big") / 2**48
 
 
-def outdated(kind: str, booking_status: str, answered: bool = False) -> str:
+def outdated(kind: str, booking_status: str, answered: bool = False, *, begun: bool = False) -> str:
     """Why a message that waited must not be said any more; empty when it still holds. `answered`: the provider has accepted,
-    and the money is about to be taken."""
+    and the money is about to be taken. `begun`: what was booked has begun."""
+    if kind == "reminder" and begun:
+        return "it has begun"
     if kind in SAY_IT_STANDS and booking_status in OVER:
         return f"the booking is {booking_status} by now"
     if kind == "payment_failed" and booking_status in SURE:

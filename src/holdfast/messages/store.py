@@ -33,7 +33,13 @@ async def facts_of(conn: Connection, message_ids: list[str]) -> dict[str, dict[s
                   coalesce(v.time_zone, f.time_zone) AS time_zone, f.version + o.times_rescheduled AS version,
                   v.name AS provider_name,
                   t.name AS tenant_name, t.locale, t.accent, t.mail_from,
-                  t.contact_email AS contact_email_of_tenant,
+                  t.contact_email AS contact_email_of_tenant, t.time_zone AS tenant_zone, t.quiet_from, t.quiet_until,
+                  m.channel = 'sms' AND EXISTS (SELECT FROM opt_outs u WHERE u.tenant_id = m.tenant_id
+                      AND u.phone = m.recipient AND u.lifted_at IS NULL) AS opted_out,
+                  (SELECT coalesce(jsonb_object_agg(w.language, jsonb_build_object(
+                              'subject', w.subject, 'body', w.body)), '{}')
+                     FROM message_templates w
+                    WHERE w.tenant_id = m.tenant_id AND w.kind = m.kind AND w.channel = m.channel) AS own_words,
                   coalesce(p.captured, 0) AS paid, p.card_brand, p.card_last4,
                   (SELECT coalesce(sum(amount), 0)::bigint FROM refunds r
                     WHERE r.order_id = o.order_id AND r.reason IN ('cancelled', 'staff')
@@ -75,6 +81,27 @@ async def sign_in_facts_of(conn: Connection, message_ids: list[str]) -> dict[str
              JOIN providers p ON p.provider_id = l.provider_id
              JOIN tenants t ON t.tenant_id = m.tenant_id
             WHERE m.message_id = ANY(%s) AND m.kind = 'provider_sign_in'""",
+        (message_ids,),
+    )
+    return {row["message_id"]: row for row in await found.fetchall()}
+
+
+async def facts_of_numbers(conn: Connection, message_ids: list[str]) -> dict[str, Row]:
+    """The same of those among these messages that are said to a number and are about no booking."""
+    found = await conn.execute(
+        """SELECT m.message_id, m.kind, m.channel, m.recipient, m.params, m.body_text, m.booking_id,
+                  m.created_at AS written_at,
+                  (SELECT count(*) FROM message_tries y WHERE y.message_id = m.message_id
+                      AND y.outcome = 'unknown') AS unknown_tries,
+                  t.name AS tenant_name, t.locale, t.contact_email AS contact_email_of_tenant,
+                  (SELECT coalesce(jsonb_object_agg(w.language, jsonb_build_object(
+                              'subject', w.subject, 'body', w.body)), '{}')
+                     FROM message_templates w
+                    WHERE w.tenant_id = m.tenant_id AND w.kind = m.kind AND w.channel = m.channel) AS own_words,
+                  EXISTS (SELECT FROM opt_outs u WHERE u.tenant_id = m.tenant_id
+                      AND u.phone = m.recipient AND u.lifted_at IS NULL) AS opted_out
+             FROM messages m JOIN tenants t USING (tenant_id)
+            WHERE m.message_id = ANY(%s) AND m.booking_id IS NULL AND m.channel = 'sms'""",
         (message_ids,),
     )
     return {row["message_id"]: row for row in await found.fetchall()}

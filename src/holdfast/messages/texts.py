@@ -9,9 +9,19 @@ from zoneinfo import ZoneInfo
 
 from babel.dates import format_datetime
 
-from holdfast.messages.facts import UNANSWERED, bounded, first_name, known_locale, phrases_of, zone_in_words
+from holdfast.messages.facts import (
+    UNANSWERED,
+    bounded,
+    first_name,
+    known_locale,
+    moment_of_param,
+    phrases_of,
+    zone_in_words,
+)
 from holdfast.messages.languages import LOCALES, language_of, path_of
+from holdfast.messages.own_words import OwnWordsWrong, fill, values_of_sms
 from holdfast.messages.render import Links, links_of, words
+from holdfast.messages.rules import KINDS_TO_PROVIDERS
 from holdfast.messages.segments import plain
 from holdfast.messages.senders.mail import one_line
 from holdfast.messages.senders.sms import OutgoingSms
@@ -30,6 +40,7 @@ class RenderedSms:
     sms: OutgoingSms
     kept_text: str
     links: Links
+    own_words_wrong: str = ""  # why the built-in words were said instead of the tenant's own
 
     def is_it(self, text: str, kept_before: str | None) -> bool:
         """Whether a text that the provider knows is this SMS, or what was kept of an earlier try of it."""
@@ -45,9 +56,22 @@ def render_sms(row: dict[str, Any], *, public_url: str, secret_key: str) -> Rend
         links = links_of(row, public_url, secret_key)
         facts = _of_nobody(row) | _of_a_booking(row, links, sms_locale(row["locale"]))
     language = language_of(row["locale"])
-    body = plain(words(path_of(language, f"sms/{row['kind']}.txt"), facts).strip())
+    own, wrong = _own_words(row, language, facts)
+    body = own or plain(words(path_of(language, f"sms/{row['kind']}.txt"), facts).strip())
     callback = f"{public_url}{CALLBACK_PATH}?message={row['message_id']}"
-    return RenderedSms(OutgoingSms(row["recipient"], body, callback), links.left_out(body), links)
+    return RenderedSms(OutgoingSms(row["recipient"], body, callback), links.left_out(body), links, wrong)
+
+
+def _own_words(row: dict[str, Any], language: str, facts: dict[str, Any]) -> tuple[str, str]:
+    """The tenant's own words, empty when it has none or when they cannot be used; and then why."""
+    own = (row.get("own_words") or {}).get(language)
+    if own is None:
+        return "", ""
+    try:
+        body = plain("\n".join(fill(own["body"], values_of_sms(facts)).split("\r\n")).strip())
+        return (body, "") if body else ("", "nothing is left of it when the placeholders are filled in")
+    except OwnWordsWrong as problem:
+        return "", str(problem)
 
 
 def sms_locale(locale: str) -> str:
@@ -76,7 +100,7 @@ def _of_a_booking(row: dict[str, Any], links: Links, locale: str) -> dict[str, A
         "venue": _short(row["venue"] or ""),
         "when": moment(row["starts_at"]),
         "respond_by": moment(row["respond_by"]),
-        "held_until": moment(row["expires_at"]) if held else "",
+        "held_until": held_until(row, locale) if held else "",
         "sum": phrases_of(locale).free if free else formatted(row["amount"], row["currency"], locale),
         "free": free,
         "paid": formatted(row["paid"], row["currency"], locale) if row["paid"] else "",
@@ -84,11 +108,26 @@ def _of_a_booking(row: dict[str, Any], links: Links, locale: str) -> dict[str, A
         "with_whom": _short(row["provider_name"] or row["tenant_name"]),
         "unanswered": UNANSWERED in (params.get("why"), params.get("reason")),
         "customer": plain(one_line(first_name(row["contact_name"]), MOST_OF_A_NAME)),
+        "name": _short(row["provider_name"] or row["tenant_name"])
+        if row["kind"] in KINDS_TO_PROVIDERS
+        else _short(row["contact_name"] or phrases_of(locale).guest),
+        "provider": _short(row["provider_name"] or "") if row["offering_kind"] == "appointment" else "",
+        "seats": str(row["seats"] or ""),
+        "before": moment(moment_of_param(params.get("was"))),
         "reference": row["reference"],
         "link": links.main,
         "accept_link": links.accept,
         "decline_link": links.decline,
     }
+
+
+def held_until(row: dict[str, Any], locale: str) -> str:
+    """The clock alone when that is on the day of the booking itself: 19:30."""
+    zone = ZoneInfo(row["time_zone"])
+    until, since = row["expires_at"].astimezone(zone), row["created_at"].astimezone(zone)
+    if until.date() == since.date():
+        return format_datetime(until, "HH:mm", locale=locale)
+    return short_moment(until, row["time_zone"], locale)
 
 
 def _short(words: str) -> str:

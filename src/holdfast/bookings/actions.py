@@ -183,7 +183,7 @@ async def attempt_to_pay(system: System, conn: Connection, booking_id: str) -> s
     now = system.clock.now()
     booking = await store.booking(conn, booking_id)
     order = await payments.lock_order(conn, booking["order_id"]) if booking else None
-    if order is None:
+    if booking is None or order is None:
         raise NotFound("There is no such booking.")
     if order["status"] == "expired" or (order["status"] == "pending" and order["expires_at"] <= now):
         raise Expired("The time to pay is over; the seats were let go.")
@@ -191,6 +191,10 @@ async def attempt_to_pay(system: System, conn: Connection, booking_id: str) -> s
         raise Conflict("There is nothing to pay: the event does not take place.")
     if order["status"] != "pending" or order["cancel_requested_at"] is not None:
         raise Conflict(f"There is nothing to pay: the booking is {order['status']}.")
+    if order["source"] == "sms" and "completed_at" not in booking["metadata"]:
+        raise Conflict(
+            "Nobody has said yet what is to be booked: open the booking's link and complete it first."
+        )
     attempts = await payments.attempts_of_order(conn, order["order_id"])
     still_open = [one for one in attempts if one["status"] in {"planned", "open"}]
     if still_open:

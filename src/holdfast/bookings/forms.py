@@ -38,9 +38,9 @@ class Typed:
         return self.raw.get("step", "review")
 
 
-def read_form(pairs: Iterable[tuple[str, object]]) -> Typed:
+def read_form(pairs: Iterable[tuple[str, object]], *, email_needed: bool = True) -> Typed:
     """Every field is kept; numbers are read, and sentences say which could not be. E-mail and telephone are judged by
-    customers/rules.py, whether seats are free by the database."""
+    customers/rules.py, whether seats are free by the database. `email_needed`: not where a number is known already."""
     raw = {name: value[:LONGEST_VALUE] for name, value in list(pairs)[:MOST_FIELDS] if isinstance(value, str)}
     errors: dict[str, str] = {}
     seats = _numbers(raw, SEATS, errors)
@@ -54,7 +54,7 @@ def read_form(pairs: Iterable[tuple[str, object]]) -> Typed:
         errors["name"] = "Tell us your name."
     if len(raw.get("name", "").strip()) > LONGEST_NAME:
         errors["name"] = f"Please shorten the name to {LONGEST_NAME} characters."
-    if not raw.get("email", "").strip():
+    if email_needed and not raw.get("email", "").strip():
         errors["email"] = "Tell us your e-mail address: your confirmation goes there."
     return Typed(raw, seats, menu, errors)
 

@@ -20,6 +20,7 @@ from holdfast.catalog.plan import plan_of
 from holdfast.customers.rules import normalised_email, normalised_phone
 from holdfast.database.connection import Connection
 from holdfast.errors import HoldfastError, NotFound, NotOnSale, SoldOut, ValidationFailed
+from holdfast.money import formatted
 from holdfast.system import System
 from holdfast.tenants.store import tenant_by_id
 from holdfast.web.dependencies import TheSystem
@@ -68,7 +69,7 @@ async def book(request: Request, system: TheSystem, event_id: int) -> Response:
         typed = read_form(form.multi_items())
     if typed.step == "edit":
         return _form_page(request, system, evening, replace(typed, errors={}))
-    typed = _checked(typed, evening)
+    typed = checked(typed, evening)
     if typed.errors:
         return _form_page(request, system, evening, typed, status=422)
     if typed.step != "book":
@@ -119,7 +120,7 @@ def _hold_request(evening: Evening, typed: Typed, booking_id: str | None) -> act
     )
 
 
-def _checked(typed: Typed, evening: Evening) -> Typed:
+def checked(typed: Typed, evening: Evening) -> Typed:
     """With what only the rules of addresses and this event's own list can tell."""
     errors = dict(typed.errors)
     contact = typed.contact
@@ -195,13 +196,18 @@ def _review(request: Request, system: System, evening: Evening, typed: Typed) ->
         said = _no_longer_free(gone, units) if gone else None
         return _form_page(request, system, evening, typed, said=said, status=409)
     lines = seating.lines(units, evening.menu, typed.seats, typed.menu)
+    total = sum(line["amount"] for line in lines)
     return render(
         request,
         "bookings/review.html",
         tenant=evening.tenant,
         event=_event(event),
         lines=lines,
-        total=sum(line["amount"] for line in lines),
+        total=total,
+        action=f"{BOOKING_PATH}/{event['offering_id']}/book",
+        go="Book for nothing"
+        if total == 0
+        else f"Hold these seats and pay {formatted(total, event['currency'], locale)}",
         typed={**{name: value for name, value in typed.raw.items() if name != "step"}, **typed.contact},
         refund_rule=words.refund_rule(event["refund_tiers"], event["starts_at"], event["time_zone"], locale),
     )
@@ -209,18 +215,18 @@ def _review(request: Request, system: System, evening: Evening, typed: Typed) ->
 
 def _sold_out(refused: SoldOut) -> Row:
     free = [f"{unit['label']}: {unit['available']} free" for unit in refused.extra.get("free", [])]
-    return _gone_words(free)
+    return gone_words(free)
 
 
 def _no_longer_free(gone: list[Row], units: Mapping[int, Row]) -> Row:
     labels = " and ".join(unit["label"] for unit in gone)
-    said = _gone_words(
+    said = gone_words(
         [f"{unit['label']}: {unit['choices']} free" for unit in units.values() if unit["choices"]]
     )
     return {**said, "text": f"{labels} filled up while you were choosing. {said['text']}"}
 
 
-def _gone_words(free: list[str]) -> Row:
+def gone_words(free: list[str]) -> Row:
     text = "Still free:" if free else "Every seat is taken just now."
     text = f"Nothing was charged, and the rest of what you chose is kept. {text}"
     return {"kind": "warn", "title": "Somebody was quicker", "text": text, "free": free}
@@ -279,12 +285,12 @@ async def _evening(system: System, event_id: int) -> Evening:
     """Raises NotFound; a draft is nobody's to see."""
 
     async def read(conn: Connection) -> Evening:
-        return await _read_evening(conn, event_id)
+        return await read_evening(conn, event_id)
 
     return await system.database.read(read)
 
 
-async def _read_evening(conn: Connection, event_id: int) -> Evening:
+async def read_evening(conn: Connection, event_id: int) -> Evening:
     event = await catalog.event(conn, event_id) if 0 < event_id <= LARGEST_ID else None
     if event is None or event["status"] == "draft":
         raise NotFound("There is no such event.")

@@ -11,8 +11,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
-from holdfast.bookings import actions, cancelling, guest, order_pages
+from holdfast.bookings import actions, cancelling, complete_pages, guest, order_pages
 from holdfast.bookings.guest import GuestBooking
+from holdfast.bookings.words import State
 from holdfast.errors import Conflict, Expired, HoldfastError, NotFound, Unavailable
 from holdfast.messages.calendar import CALENDAR_TYPE, ics_of
 from holdfast.messages.qr import qr_svg
@@ -20,6 +21,7 @@ from holdfast.payments.intents import card_form
 from holdfast.payments.settle import look_at, settle_booking
 from holdfast.system import System
 from holdfast.web.dependencies import TheSystem
+from holdfast.web.problems import prefers_html
 from holdfast.web.rendering import render
 from holdfast.web.time_zones import visitors_zone
 
@@ -53,6 +55,7 @@ Short = Annotated[str, Query(max_length=LONGEST_QUERY)]
 
 router = APIRouter(include_in_schema=False)
 router.include_router(order_pages.router)
+router.include_router(complete_pages.router)
 
 
 @router.get("/b/{token}")
@@ -68,7 +71,12 @@ async def booking_page(
 ) -> Response:
     """`paid` is where Stripe leads after paying, `back` where it leads without, `card` where a card form does; none of them is
     believed (F27)."""
-    found, known = await settled(system, token)
+    try:
+        found, known = await settled(system, token)
+    except NotFound:
+        if not prefers_html(request):
+            raise
+        return complete_pages.broken_link(request, token)
     if card and found.status == "pending" and found.view["appointment"]:
         if await card_is_still_needed(system, found):
             return RedirectResponse(f"{found.path}/card?again=1", 303)
@@ -76,6 +84,17 @@ async def booking_page(
     under_way = bool(found.view["payment_under_way"])
     returned = bool(paid) or bool(card)
     waiting = found.status == "pending" and (returned or under_way or (bool(back) and not known))
+    if found.status in {"pending", "expired"} and await complete_pages.waits_for_guest(system, found):
+        if found.status == "pending" and not complete_pages.is_over(system, found):
+            return await complete_pages.shown(request, system, found)
+        return shown(
+            request,
+            system,
+            complete_pages.lapsed(found),
+            waiting=False,
+            said=complete_pages.ASK_AGAIN,
+            state=complete_pages.OVER,
+        )
     said = None
     if found.status == "pending" and not waiting:
         said = PAYMENT_PAGE_AWAY if away else NOT_PAID if back else None
@@ -90,6 +109,8 @@ async def pay(request: Request, system: TheSystem, token: str) -> Response:
     found = await read(system, token)
     if found.view["appointment"]:
         return RedirectResponse(f"{found.path}/card", 303)
+    if found.status == "pending" and await complete_pages.waits_for_guest(system, found):
+        return RedirectResponse(found.path, 303)
     try:
         return RedirectResponse(await actions.open_checkout(system, found.booking_id), 303)
     except Unavailable:
@@ -104,6 +125,8 @@ async def pay(request: Request, system: TheSystem, token: str) -> Response:
 async def change(system: TheSystem, token: str) -> Response:
     """Lets the held seats go and opens the event again with everything filled in. What was paid meanwhile stays paid."""
     found, _ = await settled(system, token)
+    if await complete_pages.is_open(system, found):
+        return RedirectResponse(f"{found.path}/complete", 303)
     if found.status == "pending":
         try:
             await cancelling.request_cancel(system, found.booking_id, "customer")
@@ -204,11 +227,14 @@ def shown(
     waiting: bool,
     session: str = "",
     said: dict[str, Any] | None = None,
+    state: State | None = None,
     status: int = 200,
 ) -> Response:
     zone = visitors(request, found)
     context = guest.page_context(found, system.clock.now(), waiting=waiting, session=session, zone=zone)
     template = "bookings/appointment.html" if found.view["appointment"] else "bookings/booking.html"
+    if state is not None:
+        context["state"] = state
     return render(request, template, status=status, secret=True, **context, said=said)
 
 

@@ -43,8 +43,8 @@ async def change_hold(conn: Connection, request: dict[str, Any], now: datetime) 
 
 
 async def lock_number(conn: Connection, tenant_id: int, offering_id: int, phone: str) -> None:
-    """Until the transaction ends nobody else begins a booking of this event for this number: calls that come twice at once wait for
-    each other."""
+    """Until the transaction ends nobody else begins a booking of this event for this number: calls that come twice at once wait
+    for each other."""
     await conn.execute(
         "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"{tenant_id}:{offering_id}:{phone}",)
     )
@@ -228,6 +228,12 @@ async def offering(conn: Connection, offering_id: int) -> Row | None:
 
 async def booking(conn: Connection, booking_id: str) -> Row | None:
     return await _one(conn, "SELECT * FROM bookings WHERE booking_id = %(id)s", {"id": booking_id})
+
+
+async def source_of(conn: Connection, order_id: str) -> str | None:
+    """Where an order came from: page, api or sms."""
+    row = await _one(conn, "SELECT source FROM orders WHERE order_id = %(id)s", {"id": order_id})
+    return str(row["source"]) if row else None
 
 
 async def booking_by_token(conn: Connection, token: str) -> Row | None:

@@ -2,7 +2,7 @@
 const form = document.getElementById("book");
 
 function begin() {
-  const { currency, exponent, locale, event, fresh } = form.dataset;
+  const { currency, exponent, locale, event, fresh, free = "Book", going = "Holding your seats…" } = form.dataset;
   const digits = Number(exponent);
   const format = new Intl.NumberFormat(locale, { style: "currency", currency, minimumFractionDigits: digits, maximumFractionDigits: digits });
   const money = (minor) => format.format(minor / 10 ** digits);
@@ -57,7 +57,7 @@ function begin() {
     lines.hidden = all.length === 0;
     nothing.hidden = all.length > 0;
     if (total.textContent !== money(sum)) total.textContent = money(sum);
-    go.textContent = seats.length === 0 ? "Choose your seats" : sum === 0 ? "Book" : `Pay ${money(sum)}`;
+    go.textContent = seats.length === 0 ? "Choose your seats" : sum === 0 ? free : `Pay ${money(sum)}`;
   }
 
   function keep() {
@@ -103,7 +103,7 @@ function begin() {
   form.addEventListener("submit", () => {
     keep();
     go.disabled = true;
-    go.textContent = "Holding your seats…";
+    go.textContent = going;
   });
   addEventListener("pageshow", () => { go.disabled = false; show(); });
   document.getElementById("errors")?.focus();

@@ -9,6 +9,7 @@ from holdfast.inbox.jobs import handle_due
 from holdfast.laws.jobs import keep_laws
 from holdfast.lookup.jobs import answer_due
 from holdfast.messages.jobs import send_due
+from holdfast.messages.reminders import remind_due
 from holdfast.payments.captures import carry_out_due
 from holdfast.payments.jobs import ask_about_due, let_due_lapse
 from holdfast.refunds.jobs import ask_for_due, look_at_pending
@@ -38,6 +39,7 @@ JOBS = (
     Job("ask for refunds", 10, "work:refunds", 20, ask_for_due),
     Job("look at pending refunds", 60, None, 20, look_at_pending),
     Job("answer guests who miss their booking", 10, "work:lookups", 10, answer_due),
+    Job("remind guests the day before", 60, None, 50, remind_due),
     Job("send messages", 5, "work:messages", 20, send_due),
     Job("check the laws", 60, None, 1_000_000, keep_laws),
     Job("forget old answers to repeated requests", 3600, None, 10_000, forget_old_answers),

@@ -24,6 +24,7 @@ from holdfast.ids import Ids
 from holdfast.inbox.jobs import handle_due
 from holdfast.inbox.receive import Received, Receiver
 from holdfast.messages.jobs import send_due
+from holdfast.messages.reminders import remind_due
 from holdfast.payments.captures import carry_out_due
 from holdfast.payments.jobs import ask_about_due, let_due_lapse
 from holdfast.refunds.jobs import ask_for_due, look_at_pending
@@ -52,6 +53,7 @@ JOBS = (
     remind_providers,
     ask_for_due,
     look_at_pending,
+    remind_due,
     send_due,
 )
 MOST_ROUNDS = 10

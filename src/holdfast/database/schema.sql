@@ -294,6 +294,7 @@ CREATE TABLE orders (
 );
 CREATE INDEX orders_by_customer ON orders (customer_id);
 CREATE INDEX orders_by_offering ON orders (offering_id);
+CREATE INDEX orders_by_start ON orders (starts_at) WHERE starts_at IS NOT NULL;
 
 -- The price as it was shown, line by line.
 CREATE TABLE order_lines (

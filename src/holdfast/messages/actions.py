@@ -10,13 +10,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from holdfast.customers.rules import normalised_phone
 from holdfast.database.connection import Connection
 from holdfast.errors import Conflict, NotFound, ValidationFailed
 from holdfast.ids import Ids
-from holdfast.messages import delivery_store, rules, store
+from holdfast.messages import delivery_store, opting_out, rules, store
+from holdfast.messages.office_words import CONFIGURATION_WORDS, NAMES, why_not_delivered
+from holdfast.messages.other_channel import WORDS, go_the_other_way
+from holdfast.messages.outbox import OPTED_OUT
 from holdfast.messages.rules import KINDS_TO_PROVIDERS, Told, Verdict
 from holdfast.messages.senders.mail import MailError, MailRefused, wire_address
 from holdfast.messages.senders.sms import SmsError
@@ -26,48 +30,17 @@ UNDELIVERABLE = "undeliverable"
 MAIL_CONFIGURATION = "mail_configuration"
 SMS_CONFIGURATION = "sms_configuration"
 # The task that tells of what is wrong with us, by channel.
+# www.twilio.com/docs/api/errors/21610: the person has answered STOP.
+SMS_OPTED_OUT = 21610
 CONFIGURATION_TASKS = {"email": MAIL_CONFIGURATION, "sms": SMS_CONFIGURATION}
 INSTALLATION = "installation"
 # Failures that share their patience: what the server did not take today, for whatever reason of its own.
 WAITING = [Verdict.UNREACHABLE, Verdict.DEFERRED]
-NAMES = {
-    "booking_confirmed": "confirmation",
-    "booking_moved": "news of the change",
-    "booking_cancelled": "cancellation",
-    "booking_link": "link that was asked for",
-    "payment_failed": "notice of the failed payment",
-    "money_returned": "notice of the money returned",
-    "booking_rescheduled": "news of the new time",
-    "request_received": "receipt of the request",
-    "request_declined": "news that the request was declined",
-    "authorisation_lost": "news that the request could not be completed",
-    "booking_started": "link that completes the booking",
-    "reminder": "reminder",
-    "note": "message written by hand",
-    "opt_out_confirmed": "confirmation that no more SMS come",
-    "help": "answer to HELP",
-    "request_to_answer": "new request",
-    "request_reminder": "reminder of the request",
-    "request_withdrawn": "news that the request was withdrawn",
-    "provider_booking_confirmed": "confirmation",
-    "provider_booking_cancelled": "cancellation",
-    "provider_booking_rescheduled": "news of the new time",
-    "provider_sign_in": "link to sign in",
-    "provider_authorisation_lost": "news that the request could not be completed",
-}
 # How the timeline calls what became of a message: to the customer, and to the provider (which is no customer's to read).
 STORY = {
     "sent": ("mailed", "provider_told"),
     "failed": ("mail_failed", "provider_not_told"),
     "not_needed": ("mail_not_needed", "provider_message_not_needed"),
-}
-# www.twilio.com/docs/api/errors: why an SMS that had left did not arrive.
-WHY_NOT_DELIVERED = {
-    "30003": "the phone is switched off or out of reach",
-    "30004": "the number blocks our messages",
-    "30005": "the number is not known",
-    "30006": "it is a landline, or a network that cannot be reached",
-    "30007": "the network filtered it",
 }
 
 
@@ -89,6 +62,7 @@ class Failure:
     verdict: Verdict
     stage: str
     detail: str
+    code: int | None = None  # the SMS provider's own
 
 
 @dataclass(frozen=True)
@@ -101,6 +75,8 @@ class Handed:
     provider_id: str | None = None
     detail: str = ""
     segments: int | None = None
+    own_words_wrong: str = ""  # why the tenant's own words were not said
+    language: str = ""
 
 
 @dataclass(frozen=True)
@@ -110,15 +86,17 @@ class Receipt:
     provider_id: str
     told: Told
     error_code: str
+    price: Decimal | None = None
+    currency: str | None = None
+    source: str = "receipt"  # or `asked`: we asked for it
 
 
 def failure_of(error: MailError | SmsError) -> Failure:
     if isinstance(error, SmsError):
         verdict = rules.sms_verdict(error.stage, error.status, error.code, error.may_have_left)
         said = f"{error.code or error.status or ''} {error.reply}".strip()
-        return Failure(
-            verdict, error.stage, f"It may have been sent: {said}." if verdict is Verdict.UNKNOWN else said
-        )
+        detail = f"It may have been sent: {said}." if verdict is Verdict.UNKNOWN else said
+        return Failure(verdict, error.stage, detail, error.code)
     return Failure(
         rules.verdict(error.stage, error.code, error.reply),
         error.stage,
@@ -128,7 +106,7 @@ def failure_of(error: MailError | SmsError) -> Failure:
 
 async def record_sent(conn: Connection, now: datetime, claim: Claim, handed: Handed) -> None:
     """The server took it."""
-    status = await delivery_store.mark_sent(
+    status, instead_of = await delivery_store.mark_sent(
         conn,
         now,
         claim.message_id,
@@ -142,6 +120,8 @@ async def record_sent(conn: Connection, now: datetime, claim: Claim, handed: Han
     await delivery_store.insert_try(conn, now, claim.message_id, claim.tries, "sent", handed.detail)
     if status != "failed":  # a receipt that came sooner may have said so
         await close_task_about(conn, now, UNDELIVERABLE, claim.message_id, "worker")
+    if instead_of and claim.channel == "email":  # of an SMS its receipt says that it arrived
+        await close_task_about(conn, now, UNDELIVERABLE, instead_of, "worker")
     await _tell_the_story(conn, now, claim, "sent", {})
 
 
@@ -156,10 +136,20 @@ async def record_receipt(
     of_another = row["provider_id"] is not None and row["provider_id"] != receipt.provider_id
     after = rules.after_receipt(row["status"], receipt.told, of_another=of_another)
     if after is None:
+        if receipt.price is not None and receipt.currency and not of_another:
+            await delivery_store.note_price(conn, message_id, receipt.price, receipt.currency)
         return None
-    why = _why_not_delivered(receipt.error_code) if after is Told.FAILED else None
+    why = why_not_delivered(receipt.error_code) if after is Told.FAILED else None
     await delivery_store.mark_by_receipt(
-        conn, now, message_id, status=after, provider_id=receipt.provider_id, error=why
+        conn,
+        now,
+        message_id,
+        status=after,
+        provider_id=receipt.provider_id,
+        error=why,
+        source=receipt.source,
+        price=receipt.price,
+        currency=receipt.currency,
     )
     claim = Claim(
         message_id, row["tenant_id"], row["booking_id"], row["kind"], row["tries"], now, row["channel"]
@@ -169,9 +159,13 @@ async def record_receipt(
             conn, now, message_id, max(row["tries"], 1), "sent", "Its receipt came."
         )
     if after is Told.FAILED:
-        await _tell_of_undelivered(conn, ids, now, claim, f"did not arrive by SMS: {why}", why or "")
+        how_else = await go_the_other_way(conn, ids, now, message_id)
+        words = f"did not arrive by SMS: {why}"
+        await _tell_of_undelivered(conn, ids, now, claim, words, why or "", how_else)
     else:
         await close_task_about(conn, now, UNDELIVERABLE, message_id, "worker")
+        if after is Told.DELIVERED and row["instead_of"]:
+            await close_task_about(conn, now, UNDELIVERABLE, row["instead_of"], "worker")
     return row["booking_id"] or message_id
 
 
@@ -179,6 +173,9 @@ async def record_failure(conn: Connection, ids: Ids, now: datetime, claim: Claim
     """It did not leave: waits for its next try, or is given up; and a person is told where only a person can
     help."""
     await delivery_store.insert_try(conn, now, claim.message_id, claim.tries, failure.verdict, failure.detail)
+    if failure.code == SMS_OPTED_OUT:
+        await _provider_says_opted_out(conn, now, claim)
+        return
     if failure.verdict is Verdict.CONFIGURATION:
         await _tell_of_configuration(conn, ids, now, claim, failure)
     if await _is_given_up(conn, now, claim, failure):
@@ -187,6 +184,13 @@ async def record_failure(conn: Connection, ids: Ids, now: datetime, claim: Claim
         chance = rules.chance_of(claim.message_id, claim.tries)
         again_at = rules.next_try(now, failure.verdict, claim.tries, chance)
         await delivery_store.mark_waiting(conn, now, claim.message_id, claim.tries, again_at, failure.detail)
+
+
+async def _provider_says_opted_out(conn: Connection, now: datetime, claim: Claim) -> None:
+    """Its own list knew of it before ours."""
+    number = await delivery_store.recipient_of(conn, claim.message_id)
+    await opting_out.opt_out(conn, now, claim.tenant_id, number, "the SMS provider's list")
+    await record_outdated(conn, now, claim, OPTED_OUT)
 
 
 async def record_outdated(conn: Connection, now: datetime, claim: Claim, why: str) -> None:
@@ -281,19 +285,30 @@ async def _is_given_up(conn: Connection, now: datetime, claim: Claim, failure: F
 async def _give_up(conn: Connection, ids: Ids, now: datetime, claim: Claim, failure: Failure) -> None:
     if not await delivery_store.mark_over(conn, now, claim.message_id, claim.tries, "failed", failure.detail):
         return
+    how_else = await go_the_other_way(conn, ids, now, claim.message_id)
     what_happened = {
         Verdict.REFUSED: "was refused by the mail server"
         if claim.channel == "email"
         else "was refused by the SMS provider",
         Verdict.UNKNOWN: "may have arrived by SMS or not",
     }.get(failure.verdict, "could not be delivered for too long")
-    await _tell_of_undelivered(conn, ids, now, claim, f"{what_happened} ({failure.detail})", failure.detail)
+    words = f"{what_happened} ({failure.detail})"
+    await _tell_of_undelivered(conn, ids, now, claim, words, failure.detail, how_else)
 
 
 async def _tell_of_undelivered(
-    conn: Connection, ids: Ids, now: datetime, claim: Claim, what_happened: str, why: str
+    conn: Connection,
+    ids: Ids,
+    now: datetime,
+    claim: Claim,
+    what_happened: str,
+    why: str,
+    how_else: str | None,
 ) -> None:
+    if claim.kind == rules.TRIAL:  # whoever tries words out sees it there
+        return
     told = await store.reference_of(conn, claim.message_id)
+    where = "address" if claim.channel == "email" else "number"
     whose = "provider's" if claim.kind in KINDS_TO_PROVIDERS else "guest's"
     await open_task(
         conn,
@@ -303,17 +318,13 @@ async def _tell_of_undelivered(
         subject=claim.message_id,
         sentence=(
             f"The {NAMES.get(claim.kind, claim.kind)} for {told['reference']} {what_happened.rstrip('.')}. "
-            f"Check the {whose} {'address' if claim.channel == 'email' else 'number'}, then send it again."
+            f"{f'It now goes {WORDS[how_else]}. ' if how_else else ''}Check the {whose} {where}, then send it again."
         ),
         tenant_id=claim.tenant_id,
         order_id=told["order_id"],
         detail={"message_id": claim.message_id, "message_kind": claim.kind, "tries": claim.tries},
     )
     await _tell_the_story(conn, now, claim, "failed", {"why": why})
-
-
-def _why_not_delivered(code: str) -> str:
-    return f"{WHY_NOT_DELIVERED.get(code, 'the network gives no reason')}{f' ({code})' if code else ''}"
 
 
 async def _tell_of_configuration(
@@ -334,29 +345,6 @@ async def _tell_of_configuration(
         ),
         tenant_id=claim.tenant_id if of_tenant else None,
     )
-
-
-CONFIGURATION_WORDS: dict[str, tuple[dict[str, str], str]] = {
-    "email": (
-        {
-            "compose": "A message cannot be put into words",
-            "auth": "The mail server refuses our log-in (SMTP_URL)",
-            "sender": "The mail server refuses our sender address (MAIL_FROM or the tenant's own)",
-            "tls": "No secure connection to the mail server is possible (SMTP_URL)",
-            "recipient": "The mail server does not let us send to others (relaying; SMTP_URL)",
-            "": "The mail server does not work with us",
-        },
-        "E-mails",
-    ),
-    "sms": (
-        {
-            "compose": "An SMS cannot be put into words",
-            "settings": "SMS cannot be sent",
-            "": "The SMS provider refuses us (TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN, TWILIO_FROM, the account itself)",
-        },
-        "SMS",
-    ),
-}
 
 
 async def _tell_the_story(

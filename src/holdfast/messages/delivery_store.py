@@ -81,8 +81,9 @@ async def mark_sent(
     provider_id: str | None,
     segments: int | None = None,
     detail: str = "",
-) -> str:
-    """The server has it, whoever holds the claim by now; a receipt that came sooner stays. Says the status that it has now."""
+) -> tuple[str, str | None]:
+    """The server has it, whoever holds the claim by now; a receipt that came sooner stays. Says the status that it has now, and
+    the message that it stands in for."""
     row = await (
         await conn.execute(
             """WITH changed AS (
@@ -98,12 +99,12 @@ async def mark_sent(
                                   AND provider_id IS NOT NULL) AS stays
                          FROM messages WHERE message_id = %(message_id)s FOR UPDATE) receipt
                 WHERE m.message_id = receipt.message_id
-            RETURNING m.status, receipt.stays
+            RETURNING m.status, m.instead_of, receipt.stays
                ), noted AS (
                INSERT INTO message_statuses (message_id, at, status, source, detail)
                SELECT %(message_id)s, %(now)s, status, 'worker', %(detail)s FROM changed WHERE NOT stays
                )
-               SELECT status FROM changed""",
+               SELECT status, instead_of FROM changed""",
             {
                 "now": now,
                 "message_id": message_id,
@@ -117,7 +118,7 @@ async def mark_sent(
         )
     ).fetchone()
     assert row is not None  # messages are never deleted
-    return str(row["status"])
+    return row["status"], row["instead_of"]
 
 
 async def mark_by_receipt(
@@ -307,7 +308,7 @@ async def sms_locked(conn: Connection, message_id: str) -> dict[str, Any] | None
     """An SMS of any tenant, its row locked until the transaction ends."""
     return await (
         await conn.execute(
-            """SELECT message_id, tenant_id, booking_id, kind, channel, status, tries, provider_id, sent_at
+            """SELECT message_id, tenant_id, booking_id, kind, channel, status, tries, provider_id, sent_at, instead_of
                  FROM messages WHERE message_id = %s AND channel = 'sms' FOR UPDATE""",
             (message_id,),
         )
@@ -326,3 +327,11 @@ async def status_of(conn: Connection, message_id: str) -> str | None:
         await conn.execute("SELECT status FROM messages WHERE message_id = %s", (message_id,))
     ).fetchone()
     return row["status"] if row else None
+
+
+async def recipient_of(conn: Connection, message_id: str) -> str:
+    row = await (
+        await conn.execute("SELECT recipient FROM messages WHERE message_id = %s", (message_id,))
+    ).fetchone()
+    assert row is not None  # messages are never deleted
+    return str(row["recipient"])

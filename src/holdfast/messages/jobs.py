@@ -9,17 +9,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 import structlog
 
 from holdfast.database.connection import Connection
 from holdfast.errors import DatabaseUnavailable
-from holdfast.messages import actions, delivery_store, rules, store
+from holdfast.messages import actions, delivery_store, limits, rules, store, template_actions
 from holdfast.messages.actions import Claim, Failure, Handed
 from holdfast.messages.carriers import Carrier, LeaseLost, NotHandedOver, carrier
+from holdfast.messages.outbox import LAST_WORD, OPTED_OUT
+from holdfast.messages.quiet import wait_until
 from holdfast.messages.rules import Verdict
+from holdfast.messages.template_store import Place
 from holdfast.system import System
 
 LEASE_S = 60
@@ -141,6 +145,13 @@ class Batch:
             facts = await self._system.database.read(lambda conn: store.facts_of(conn, ids))
             if any(claim.kind == rules.SIGN_IN for claim in self._left):
                 facts |= await self._system.database.read(lambda conn: store.sign_in_facts_of(conn, ids))
+            if self._channel == "sms" and any(claim.booking_id is None for claim in self._left):
+                facts |= await self._system.database.read(lambda conn: store.facts_of_numbers(conn, ids))
+            if any(claim.kind == rules.TRIAL for claim in self._left):
+                now = self._system.clock.now()
+                facts |= await self._system.database.read(
+                    lambda conn: template_actions.trial_rows(conn, ids, now)
+                )
             while self._left and self._has_time(self._left[0]):
                 claim = self._left.pop(0)
                 await self._one(claim, facts.get(claim.message_id))
@@ -149,17 +160,30 @@ class Batch:
                 await self._write(
                     lambda conn: actions.configuration_works(conn, now, self._sent_of, self._channel)
                 )
+            if self._channel == "sms":
+                for tenant_id in sorted(self._sent_of):
+                    await self._write(partial(self._watch_cap, tenant_id))
         finally:
             await self._give_back()
 
     def _has_time(self, claim: Claim) -> bool:
         return claim.leased_until - self._system.clock.now() >= timedelta(seconds=LEASE_NEEDED_S)
 
+    async def _watch_cap(self, tenant_id: int, conn: Connection) -> None:
+        await limits.watch_cap(conn, self._system.ids, self._system.clock.now(), tenant_id)
+
     async def _one(self, claim: Claim, row: store.Row | None) -> None:
-        why = self._outdated(claim, row)
+        now = self._system.clock.now()
+        why, later = self._outdated(claim, row), self._waits_until(claim, row)
         if why:
-            now = self._system.clock.now()
             await self._write(lambda conn: actions.record_outdated(conn, now, claim, why))
+        elif later is not None:
+            mine = [(claim.message_id, claim.tries)]
+            await self._write(
+                lambda conn: delivery_store.give_back(
+                    conn, now, mine, later, "it waits for the quiet hours to end"
+                )
+            )
         else:
             await self._deliver(claim, row)
         self.done += 1
@@ -170,7 +194,28 @@ class Batch:
         if claim.kind == rules.SIGN_IN:
             over = row is None or row["used_at"] is not None or row["expires_at"] <= self._system.clock.now()
             return "the link is over by now" if over else ""
-        return rules.outdated(claim.kind, row["status"], row["accepted_at"] is not None) if row else ""
+        if row is None:
+            return ""
+        if claim.channel == "sms" and row["opted_out"] and claim.kind != LAST_WORD:
+            return OPTED_OUT
+        if claim.booking_id is None:
+            return ""
+        begun = row["starts_at"] is not None and row["starts_at"] <= self._system.clock.now()
+        return rules.outdated(claim.kind, row["status"], row["accepted_at"] is not None, begun=begun)
+
+    def _waits_until(self, claim: Claim, row: store.Row | None) -> datetime | None:
+        """It was tried by day and comes due by night: what can wait does."""
+        if row is None or claim.booking_id is None or claim.kind == rules.SIGN_IN:
+            return None
+        return wait_until(
+            claim.kind,
+            claim.channel,
+            self._system.clock.now(),
+            row["tenant_zone"],
+            row["quiet_from"],
+            row["quiet_until"],
+            row["starts_at"],
+        )
 
     async def _deliver(self, claim: Claim, row: store.Row | None) -> None:
         try:
@@ -191,7 +236,16 @@ class Batch:
 
     async def _sent(self, claim: Claim, handed: Handed) -> None:
         now = self._system.clock.now()
-        await self._write(lambda conn: actions.record_sent(conn, now, claim, handed))
+
+        async def record(conn: Connection) -> None:
+            await actions.record_sent(conn, now, claim, handed)
+            if handed.own_words_wrong and claim.kind != rules.TRIAL:
+                place = Place(claim.kind, claim.channel, handed.language)
+                await template_actions.tell_of_wrong_words(
+                    conn, self._system.ids, now, claim.tenant_id, place, handed.own_words_wrong
+                )
+
+        await self._write(record)
         self._sent_of.add(claim.tenant_id)
         log.info(
             "message_sent",

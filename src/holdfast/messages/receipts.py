@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from base64 import b64encode
+from decimal import Decimal
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 from holdfast.errors import HoldfastError
 
 MOST_PARAMETERS = 100
+PRICE = re.compile(r"-?\d{1,6}(\.\d{1,5})?")
+CURRENCY = re.compile(r"[A-Z]{3}")
 
 
 class ReceiptRefused(HoldfastError):
@@ -30,6 +34,15 @@ def parameters_of(body: bytes) -> dict[str, str]:
     except ValueError:
         raise ReceiptRefused("The body is not a form.") from None
     return dict(pairs)
+
+
+def price_of(parameters: dict[str, str]) -> tuple[Decimal | None, str | None]:
+    """What the SMS cost, where the provider tells it (`Price` is negative: it was taken from us). (None, None) when not, or when
+    it is no sum."""
+    amount, currency = parameters.get("Price", ""), parameters.get("PriceUnit", "").upper()
+    if not PRICE.fullmatch(amount) or not CURRENCY.fullmatch(currency):
+        return None, None
+    return abs(Decimal(amount)), currency
 
 
 def verify(url: str, parameters: dict[str, str], header: str | None, token: str) -> None:

@@ -39,6 +39,8 @@ CREATE UNIQUE INDEX merged_once ON customer_merges (merged_id) WHERE undone_at I
 ALTER TABLE orders DROP CONSTRAINT orders_source_check;
 ALTER TABLE orders ADD CONSTRAINT orders_source_check CHECK (source IN ('page', 'api', 'sms', 'rebuilt', 'foreign'));
 
+CREATE INDEX orders_by_start ON orders (starts_at) WHERE starts_at IS NOT NULL;
+
 ALTER TABLE messages
     ADD COLUMN instead_of text REFERENCES messages,
     ADD COLUMN segments integer CHECK (segments > 0),

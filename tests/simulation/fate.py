@@ -28,7 +28,16 @@ T = TypeVar("T")
 
 COMMITTED = "committed"
 MAIL_TAKEN = "mail taken"
-CHANGES_SOMETHING = frozenset({"create_checkout_session", "expire_checkout_session", "create_refund"})
+CHANGES_SOMETHING = frozenset(
+    {
+        "create_checkout_session",
+        "expire_checkout_session",
+        "create_payment_intent",
+        "capture_payment_intent",
+        "cancel_payment_intent",
+        "create_refund",
+    }
+)
 
 
 class Crash(BaseException):

@@ -30,6 +30,9 @@ class End:
     taken: int = 0  # of Table 1
     tasks: tuple[str, ...] = ()
     paid_sessions: int = 0  # in Stripe's own books
+    slots: int = 0  # taken in the diaries of all providers
+    intents: tuple[str, ...] = ()  # the statuses, in Stripe's own books, of those that no session made
+    captures: tuple[tuple[str, str], ...] = ()  # (action, status)
 
 
 @dataclass(frozen=True)

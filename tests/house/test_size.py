@@ -15,6 +15,7 @@ LONG_FILES = {
     "src/holdfast/database/schema.sql": "the schema is the first document: one file, read from top to bottom",
     "src/holdfast/database/migrations/0001_start.sql": "the first schema, word for word as it was",
     "src/holdfast/database/migrations/0002_requests_and_slots.sql": "one step, applied whole: what it leads to is in schema.sql",
+    "src/holdfast/database/migrations/0003_bookings_by_sms.sql": "as the one before",
 }
 LONG_FUNCTIONS: dict[str, str] = {}
 

@@ -65,8 +65,8 @@ async def cancel_by_provider(
     system: System, booking_id: str, actor: str, provider_id: int | None, reason: str = ""
 ) -> CancelResult:
     """Whoever was booked cannot come after all: all of the money goes back, whatever the notice, and the customer reads the
-    reason. With a `provider_id`, only that provider's. Cancelling twice is cancelling once. Raises Conflict for what was not accepted yet
-    (decline it) or has begun, NotFound. Locks the order."""
+    reason. With a `provider_id`, only that provider's. Cancelling twice is cancelling once. Raises Conflict for what was not
+    accepted yet (decline it) or has begun, NotFound. Locks the order."""
     reason = clean_details(reason)
 
     async def work(conn: Connection) -> tuple[CancelResult, Row]:

@@ -25,6 +25,8 @@ from holdfast.catalog.owners import EventOwners
 from holdfast.cli.logs import log_as_json
 from holdfast.customers import api as customers_api
 from holdfast.customers import staff_pages as customers_staff_pages
+from holdfast.diagnosis import deployment_api
+from holdfast.diagnosis.deployment_watch import watch_deployment
 from holdfast.disputes import api as disputes_api
 from holdfast.disputes import staff_pages as disputes_staff_pages
 from holdfast.door import api as door_api
@@ -93,6 +95,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     refunds_api.router,
     disputes_api.router,
     laws_api.router,
+    deployment_api.router,
     health.router,
     docs.router,
     assets.router,
@@ -167,6 +170,6 @@ async def _running(app: FastAPI, settings: Settings, given: System | None) -> As
         app.state.system = system
         app.state.live = LiveStreams(system)
         app.state.receiver = Receiver(system)
-        app.state.started_at = await stack.enter_async_context(deployment(system, "web"))
+        app.state.started_at = await stack.enter_async_context(deployment(system, "web", watch_deployment))
         yield
         await app.state.live.close()

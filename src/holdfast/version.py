@@ -14,11 +14,17 @@ GIT_TIMEOUT_S = 5.0
 
 def running_commit(settings: Settings) -> str:
     """RELEASE_COMMIT when it is set, else the HEAD of the checkout that the code lies in, else `unknown`."""
-    return settings.release_commit or _head_of_checkout()
+    return settings.release_commit or commit_at_start()
 
 
 @cache
-def _head_of_checkout() -> str:
+def commit_at_start() -> str:
+    """The HEAD of the checkout when this process first asked, which is when it started; `unknown` outside of a checkout."""
+    return commit_on_disk()
+
+
+def commit_on_disk() -> str:
+    """The HEAD of the checkout now. Where it is another than at the start, code was brought here that does not run yet."""
     checkout = Path(__file__).resolve().parents[2]
     if not (
         checkout / ".git"

@@ -8,9 +8,10 @@ import signal
 
 import structlog
 
+from holdfast.diagnosis.deployment_watch import watch_deployment
 from holdfast.schedule import JOBS, Job
 from holdfast.system import System
-from holdfast.web.deployments import deployment
+from holdfast.web.deployments import Watch, deployment
 
 log = structlog.get_logger()
 
@@ -19,11 +20,15 @@ STOP_WITHIN_S = 4.0
 
 
 async def run_worker(
-    system: System, *, stop: asyncio.Event | None = None, jobs: tuple[Job, ...] = JOBS
+    system: System,
+    *,
+    stop: asyncio.Event | None = None,
+    jobs: tuple[Job, ...] = JOBS,
+    watch: Watch | None = watch_deployment,
 ) -> None:
     """Runs until SIGTERM or SIGINT, or until `stop` is set. Lets what is under way finish its step."""
     stop = stop or _stop_on_signals()
-    async with deployment(system, "worker"):
+    async with deployment(system, "worker", watch):
         tasks = [asyncio.create_task(_run(system, job, stop), name=job.name) for job in jobs]
         log.info("worker_started", jobs=len(jobs))
         await stop.wait()

@@ -50,6 +50,10 @@ async def test_a_schema_of_another_release_is_not_ready(api: Api) -> None:
     async with api.system.database.transaction() as conn:
         await conn.execute("INSERT INTO schema_versions (version) VALUES (%s)", (SCHEMA_VERSION + 1,))
     answer = await api.http.get("/readyz")
+    assert any("this is old code" in reason for reason in answer.json()["reasons"])
+    async with api.system.database.transaction() as conn:
+        await conn.execute("DELETE FROM schema_versions WHERE version >= %s", (SCHEMA_VERSION,))
+    answer = await api.http.get("/readyz")
     assert any("holdfast migrate" in reason for reason in answer.json()["reasons"])
 
 

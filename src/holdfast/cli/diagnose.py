@@ -1,4 +1,4 @@
-"""`diagnose`: the whole story of an order, a booking, a customer or a payment."""
+"""`diagnose`: the whole story of an order, a booking, a customer or a payment; and what is deployed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Tells the whole story of one of them, ours and Stripe's side by side, and the one command that is safe to run next.",
+    help="Tells the whole story of one of them, ours and Stripe's side by side, and the one command that is safe to run next;"
+    " of a deployment, whether the code that should run is running there.",
 )
 What = Annotated[
     str,
@@ -52,6 +53,49 @@ def customer(context: typer.Context, what: What, tenant: Tenant = None, json: Js
 def payment(context: typer.Context, what: What, tenant: Tenant = None, json: Json = False) -> None:
     """What became of a payment. Examples: holdfast diagnose payment cs_test_a1B2c3 · holdfast diagnose payment 4242"""
     _diagnose(context, "payment", what, tenant, json)
+
+
+@app.command()
+def deployment(
+    context: typer.Context,
+    url: Annotated[
+        str,
+        typer.Argument(
+            metavar="URL", help="The public address: where guests, Stripe and the SMS provider go."
+        ),
+    ],
+    expect_commit: Annotated[
+        str | None,
+        typer.Option(
+            "--expect-commit", metavar="SHA", help="What should run there; its beginning is enough."
+        ),
+    ] = None,
+    wait: Annotated[
+        float, typer.Option("--wait", metavar="S", help="How many seconds to wait until it runs there.")
+    ] = 0.0,
+    key: Annotated[
+        str | None,
+        typer.Option(
+            "--key",
+            metavar="KEY",
+            envvar="HOLDFAST_KEY",
+            show_envvar=False,
+            help="One with the scope admin, or HOLDFAST_KEY: it shows every process, the worker's too.",
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Is the code that should run running there, with the schema and the settings that it needs, and do webhooks arrive?
+
+    It asks the address, the processes behind it, and Stripe, and sends an event of its own through the public address. Exit 1
+    when something is wrong. Example: holdfast diagnose deployment https://tickets.example.com --expect-commit 1a2b3c4 --wait 300
+    """
+    from holdfast.cli.deployments import diagnosed, show_deployment
+
+    found = diagnosed(context, url, expect_commit, wait, key)
+    print_json(found.document()) if json else show_deployment(found, console())
+    if not found.ok:
+        raise typer.Exit(1)
 
 
 def _diagnose(context: typer.Context, kind: Kind, what: str, tenant: str | None, json: bool) -> None:

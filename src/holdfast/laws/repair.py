@@ -20,7 +20,7 @@ from psycopg.types.json import Jsonb
 from holdfast.database.connection import Connection
 from holdfast.errors import HoldfastError, StripeUnavailable
 from holdfast.laws.check import check, found_by, store
-from holdfast.laws.law import Finding, Law
+from holdfast.laws.law import Finding, Law, Violation
 from holdfast.system import System
 from holdfast.tasks.actions import open_task
 
@@ -117,7 +117,7 @@ async def _tell_person(system: System, finding: Finding) -> dict[str, str]:
                 finding.checked_at,
                 kind=law.name,
                 subject=violation.subject,
-                sentence=f"{law.statement} Here it does not: {law.person_decides}",
+                sentence=_sentence(law, violation),
                 tenant_id=await _tenant_of(conn, violation.order_id),
                 order_id=violation.order_id,
                 detail=violation.detail,
@@ -126,6 +126,12 @@ async def _tell_person(system: System, finding: Finding) -> dict[str, str]:
         if finding.violations == len(finding.sample):
             await close_moot_tasks(conn, finding.checked_at, law, list(said))
     return said
+
+
+def _sentence(law: Law, violation: Violation) -> str:
+    """A law that says of each violation what is wrong (`sentence`) says it; another says what should be."""
+    said = violation.detail.get("sentence") or f"{law.statement} Here it does not:"
+    return f"{said} {law.person_decides}"
 
 
 async def _decided(conn: Connection, finding: Finding) -> set[str]:

@@ -97,8 +97,13 @@ def reasons_not_ready(found: dict[str, Any], now: datetime) -> list[str]:
     """`found`: what store.readiness read."""
     reasons = []
     if found["schema"] != SCHEMA_VERSION:
+        step = (
+            "this is old code, deploy the release that belongs to the schema"
+            if (found["schema"] or 0) > SCHEMA_VERSION
+            else "run `holdfast migrate`"
+        )
         reasons.append(
-            f"The database's schema is {found['schema']}, this code needs {SCHEMA_VERSION}: run `holdfast migrate`."
+            f"The database's schema is {found['schema']}, this code needs {SCHEMA_VERSION}: {step}."
         )
     heartbeat = found["worker_heartbeat"]
     if heartbeat is None:

@@ -120,9 +120,10 @@ async def forget_answers(conn: Connection, before: datetime, limit: int) -> int:
 
 async def insert_deployment(conn: Connection, row: Row) -> None:
     await conn.execute(
-        """INSERT INTO deployments (deployment_id, role, host, pid, version, commit, schema, started_at, heartbeat_at)
+        """INSERT INTO deployments (deployment_id, role, host, pid, version, commit, schema, started_at, heartbeat_at,
+                                    public_url, settings_missing)
            VALUES (%(deployment_id)s, %(role)s, %(host)s, %(pid)s, %(version)s, %(commit)s, %(schema)s, %(started_at)s,
-                   %(started_at)s)""",
+                   %(started_at)s, %(public_url)s, %(settings_missing)s)""",
         row,
     )
 
@@ -130,6 +131,16 @@ async def insert_deployment(conn: Connection, row: Row) -> None:
 async def beat(conn: Connection, deployment_id: str, now: datetime) -> None:
     await conn.execute(
         "UPDATE deployments SET heartbeat_at = %s WHERE deployment_id = %s", (now, deployment_id)
+    )
+
+
+async def note_code_on_disk(conn: Connection, deployment_id: str, commit: str | None, now: datetime) -> None:
+    """The commit in the process' folder, where it is another than the one it runs; None: the same. Since when stays."""
+    await conn.execute(
+        """UPDATE deployments SET code_on_disk = %(commit)s,
+                  code_on_disk_since = CASE WHEN %(commit)s::text IS NOT NULL THEN coalesce(code_on_disk_since, %(now)s) END
+            WHERE deployment_id = %(id)s AND code_on_disk IS DISTINCT FROM %(commit)s::text""",
+        {"id": deployment_id, "commit": commit, "now": now},
     )
 
 

@@ -304,3 +304,45 @@ def test_the_document_agrees_with_the_answers(ours: Practice) -> None:
         cleaned,
         {"expired", "released", "orphaned_slots", "kept"},
     )
+
+
+def time_is_up(shop: Shop, booking: Json, left: str, since: str = "2 days") -> None:
+    """As if it had been asked for `since` ago, with so much time left to answer."""
+    shop.sql(
+        "UPDATE orders SET requested_at = now() - %s::interval, respond_by = now() + %s::interval WHERE order_id = %s",
+        since,
+        left,
+        booking["order_id"],
+    )
+    shop.sql(
+        "UPDATE bookings SET expires_at = now() + %s::interval WHERE booking_id = %s",
+        left,
+        booking["booking_id"],
+    )
+
+
+def test_a_provider_is_reminded_before_the_deadline_and_silence_declines(ours: Practice) -> None:
+    shop = ours.shop
+    email = shop.get(f"/api/admin/providers/{ours.provider_id}", key=ours.key).json()["email"]
+    booking = ours.requested()
+
+    def of_booking(kind: str) -> list[Json]:
+        return shop.sql(
+            "SELECT status FROM messages WHERE booking_id = %s AND kind = %s", booking["booking_id"], kind
+        )
+
+    until(lambda: booking["reference"] in str(shop.mails(email)), "the provider was asked")
+    time_is_up(shop, booking, left="1 hour")
+    until(
+        lambda: [row["status"] for row in of_booking("request_reminder")] == ["sent"], "and is reminded", 90
+    )
+    assert shop.look(booking)["status"] == "requested"
+    time_is_up(shop, booking, left="-1 minute")
+    problem(ours.answer(booking, "accept"), 409, "conflict")
+    cleaned = shop.post("/api/cron/cleanup-bookings", key=shop.told["cron_secret"])
+    assert cleaned.status_code == 200, cleaned.text
+    view = shop.look(booking)
+    assert (view["status"], view["amount_paid"]) == ("declined", 0)
+    until(lambda: intent_of(shop, booking)["status"] == "canceled", "nobody's money is held")
+    until(lambda: "did not answer" in str(shop.mails(view["customer"]["email"])), "the customer is told")
+    problem(ours.answer(booking, "accept"), 409, "conflict")

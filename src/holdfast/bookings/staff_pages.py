@@ -14,7 +14,10 @@ from holdfast.bookings.rules import TRANSITIONS
 from holdfast.catalog.store import event as event_by_id
 from holdfast.database.connection import Connection
 from holdfast.errors import HoldfastError, NotFound, ValidationFailed
-from holdfast.messages.actions import resend
+from holdfast.messages import record_store, records
+from holdfast.messages.by_hand import send_again as send_message_again
+from holdfast.messages.record_store import Wanted
+from holdfast.messages.staff_words import FOR_MESSAGES
 from holdfast.money import formatted, to_minor
 from holdfast.payments.resolve import resolve_stuck
 from holdfast.payments.settle import settle_booking
@@ -29,6 +32,7 @@ PAGE = 50
 LONGEST_QUERY = 200
 LARGEST_ID = 2**63 - 1
 LONGEST_REASON = 200
+MOST_MESSAGES = 200
 REFUND_ID = r"^(ref_[0-9a-z]{26})?$"
 SAID = {
     "settled": "Stripe was asked. What it says is below.",
@@ -38,6 +42,8 @@ SAID = {
     "confirmed": "Accepted as it was paid; the booking is confirmed.",
     "given-back": "All of the money goes back and the booking is cancelled.",
     "sent-again": "The message is on its way once more.",
+    "other-channel": "The message is on its way by the other channel.",
+    "read": "The answer is marked as read.",
     "refunded": "The refund is ordered; the worker sends it to Stripe at once.",
 }
 
@@ -151,13 +157,9 @@ async def resolve(
 async def send_again(request: Request, system: TheSystem, which: str, message_id: str) -> Response:
     staff = await signed_in(request, "admin")
     row = await _row(system, staff, which)
-    now, tenant_id, actor = system.clock.now(), staff.tenant_id, staff.actor
+    now = system.clock.now()
     try:
-        await system.database.run(
-            lambda conn: resend(
-                conn, system.ids, now, tenant_id=tenant_id, message_id=message_id, actor=actor
-            )
-        )
+        await system.database.run(lambda conn: send_message_again(conn, system.ids, now, staff, message_id))
     except HoldfastError as refused:
         return await _shown(request, system, staff, which, refused.detail, refused.status)
     system.signals.tell("work:messages")
@@ -193,11 +195,16 @@ async def _shown(
 ) -> Response:
     row = await _row(system, staff, which)
 
-    async def read(conn: Connection) -> tuple[Row | None, Row | None]:
-        view = await views.staff_view(conn, staff.tenant_id, row["booking_id"])
-        return view, await tenant_by_id(conn, staff.tenant_id)
+    async def read(conn: Connection) -> tuple[Row | None, Row | None, list[Row], list[Row]]:
+        tenant_id, booking_id = staff.tenant_id, row["booking_id"]
+        return (
+            await views.staff_view(conn, tenant_id, booking_id),
+            await tenant_by_id(conn, tenant_id),
+            await records.listed(conn, tenant_id, Wanted(booking_id=booking_id), MOST_MESSAGES),
+            await record_store.answers(conn, tenant_id, limit=MOST_MESSAGES, booking_id=booking_id),
+        )
 
-    view, tenant = await system.database.read(read)
+    view, tenant, messages, answers = await system.database.read(read)
     assert view is not None  # _row found it
     assert tenant is not None
     offered = (
@@ -224,10 +231,12 @@ async def _shown(
             tenant["locale"],
             appointment_words.TIMELINE if view["appointment"] else words.TIMELINE,
         ),
-        message_names=words.MESSAGES,
-        message_states=words.MESSAGE_STATES,
+        messages=messages,
+        answers=answers,
+        back=f"/staff/bookings/{row['booking_id']}",
         said=said,
         refused=status != 200,
+        **FOR_MESSAGES,
     )
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import httpx
 import pytest
 from twilio.request_validator import RequestValidator
 
 from holdfast.sandbox.twilio import signature
 from tests.sandbox.listener import Listener
+from tests.support.sandbox import Sandbox
 
 AUTH = ("ACsandbox", "sandbox")
 MESSAGES = "/2010-04-01/Accounts/ACsandbox/Messages"
@@ -122,3 +125,28 @@ def test_the_signature_of_the_providers_own_example() -> None:
     }
     url = "https://mycompany.com/myapp.php?foo=1&bar=2"
     assert signature(url, params, "12345") == "RSOYDt4T1cUTdK1PDd93/VVr8B8="
+
+
+def test_a_phone_answers_and_it_is_told_signed(listener: Listener, start: Callable[..., Sandbox]) -> None:
+    sandbox = start("--sms-incoming-url", listener.url)
+    with httpx.Client(base_url=sandbox.url, timeout=30) as web:
+        send(web)
+        assert "/inbox/phone?number=%2B447700900123" in web.get("/inbox").text
+        page = web.get("/inbox/phone", params={"number": TEXT["To"]}).text
+        assert 'name="text"' in page
+        assert "http-equiv" not in page  # what is being written is not lost
+        assert web.post("/inbox/phone", data={"number": TEXT["To"], "text": "Stop."}).status_code == 303
+        (one,) = listener.wait_for(lambda all_: len(all_) >= 1)
+        told = dict(httpx.QueryParams(one.body.decode()))
+        assert (told["From"], told["To"], told["Body"]) == (TEXT["To"], TEXT["From"], "Stop.")
+        assert RequestValidator("sandbox").validate(listener.url, told, one.headers["x-twilio-signature"])
+        assert "answered" in web.get("/inbox/phone", params={"number": TEXT["To"]}).text
+        assert web.post("/inbox/phone", data={"number": TEXT["To"], "text": " "}).status_code == 422
+        assert web.get("/inbox/phone", params={"number": "+4915112345678"}).status_code == 404
+
+
+def test_an_answer_that_nobody_takes_in_is_said(web: httpx.Client) -> None:
+    send(web)
+    refused = web.post("/inbox/phone", data={"number": TEXT["To"], "text": "hello"})
+    assert refused.status_code == 502
+    assert "started without --sms-incoming-url" in refused.text

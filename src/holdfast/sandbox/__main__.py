@@ -47,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     option("webhook-payload", Options.webhook_payload, "snapshot or thin")
     option("sms-account-sid", Options.sms_account_sid, "the SMS provider's account")
     option("sms-auth-token", Options.sms_auth_token, "and its token")
+    option("sms-incoming-url", None, "where what a phone answers goes")
     option("public-url", None, "how a browser reaches the sandbox, when it is not as the caller does")
     option("seed", None, "makes ids and faults repeatable")
     parser.add_argument("--json", action="store_true", help="print one line of JSON when ready")
@@ -67,6 +68,7 @@ def _options(parsed: argparse.Namespace) -> Options:
         webhook_payload=parsed.webhook_payload,
         sms_account_sid=parsed.sms_account_sid,
         sms_auth_token=parsed.sms_auth_token,
+        sms_incoming_url=parsed.sms_incoming_url or None,
         public_url=parsed.public_url,
         seed=parsed.seed,
     )

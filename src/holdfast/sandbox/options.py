@@ -37,5 +37,7 @@ class Options:
     checkout_wait_s: float = 2.0
     sms_account_sid: str = "ACsandbox"
     sms_auth_token: str = "sandbox"  # noqa: S105
+    # Where what a phone answers goes.
+    sms_incoming_url: str | None = None
     public_url: str | None = None
     seed: str | None = None

@@ -116,6 +116,7 @@ async def _start_sandbox(
         "SANDBOX_WEBHOOK_SECRET": state.webhook_secret,
         "SANDBOX_SMS_ACCOUNT_SID": state.sms_account,
         "SANDBOX_SMS_AUTH_TOKEN": state.sms_token,
+        "SANDBOX_SMS_INCOMING_URL": f"{state.web_url}/api/webhooks/twilio/incoming",
     }
     await supervisor.start("sandbox", command, environment, folder / LOGS / "sandbox.log")
 

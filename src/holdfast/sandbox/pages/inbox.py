@@ -2,12 +2,13 @@
 
 import base64
 from typing import Any
+from urllib.parse import quote
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from holdfast.sandbox import messages
+from holdfast.sandbox import messages, replies
 from holdfast.sandbox.ledger import Json
 from holdfast.sandbox.pages.rendering import page
 from holdfast.sandbox.world import World
@@ -24,8 +25,48 @@ async def listing(request: Request) -> Response:
     texts = [message for message in found if message["channel"] == "sms"]
     phones: dict[str, list[Json]] = {}
     for text in texts:
-        phones.setdefault(text["to"], []).append(text)
+        phones.setdefault(_phone_of(text), []).append(text)
     return page(request, "inbox.html", refresh_s=REFRESH_S, mails=mails, texts=texts, phones=phones)
+
+
+def _phone_of(text: Json) -> str:
+    """The phone that it is on: its reader's, or of an answer its writer's."""
+    return str(text["from"] if text.get("direction") == "inbound" else text["to"])
+
+
+async def phone(request: Request) -> Response:
+    """One phone, with a box to answer; it does not load itself anew while somebody writes."""
+    world: World = request.app.state.world
+    number = request.query_params.get("number", "")
+    return await _phone(request, world, number)
+
+
+async def answer(request: Request) -> Response:
+    """Sends what was written, from this phone to whoever wrote to it last."""
+    world: World = request.app.state.world
+    form = await request.form()
+    number, text = str(form.get("number", "")), str(form.get("text", "")).strip()
+    if not text:
+        return await _phone(request, world, number, "Write something first.", 422)
+    known = [one for one in await messages.recent(world.pool) if one["channel"] == "sms"]
+    to = next((one["from"] for one in known if one["to"] == number and one["from"]), None)
+    if to is None:
+        return await _phone(request, world, number, "Nobody has written to this phone.", 422)
+    try:
+        await replies.answer(world, number, to, text)
+    except replies.NotTaken as problem:
+        return await _phone(request, world, number, str(problem), 502)
+    return RedirectResponse(f"/inbox/phone?number={quote(number)}", 303)
+
+
+async def _phone(
+    request: Request, world: World, number: str, problem: str = "", status: int = 200
+) -> Response:
+    found = await messages.recent(world.pool)
+    texts = [one for one in found if one["channel"] == "sms" and _phone_of(one) == number]
+    if not texts:
+        return _nothing(request)
+    return page(request, "phone.html", status, number=number, texts=texts, problem=problem)
 
 
 async def _wanted(request: Request) -> Json | None:
@@ -77,6 +118,8 @@ async def attachment(request: Request) -> Response:
 
 ROUTES = [
     Route("/inbox", listing),
+    Route("/inbox/phone", phone, methods=["GET"]),
+    Route("/inbox/phone", answer, methods=["POST"]),
     Route("/inbox/{id:int}", one),
     Route("/inbox/{id:int}/html", html),
     Route("/inbox/{id:int}/attachments/{index:int}", attachment),

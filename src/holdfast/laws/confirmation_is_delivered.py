@@ -56,8 +56,9 @@ LAW = Law(
         SELECT b.booking_id AS subject, b.confirmed_at AS since, b.order_id, b.reference, m.message_id,
                coalesce(m.status, 'missing') AS message, m.tries, m.try_at, m.error
           FROM bookings b
-     LEFT JOIN messages m ON m.booking_id = b.booking_id AND m.unique_key = 'booking_confirmed' AND m.channel = 'email'
-         WHERE b.status IN ('confirmed', 'in_progress', 'completed', 'no_show') AND b.contact_email IS NOT NULL
+     LEFT JOIN messages m ON m.booking_id = b.booking_id AND m.unique_key = 'booking_confirmed' AND m.instead_of IS NULL
+         WHERE b.status IN ('confirmed', 'in_progress', 'completed', 'no_show')
+           AND (b.contact_email IS NOT NULL OR b.contact_phone IS NOT NULL)
            AND b.confirmed_at < %(now)s - interval '5 minutes'
            AND (m.message_id IS NULL OR m.status IN ('queued', 'sending', 'failed'))
            AND NOT EXISTS (SELECT FROM messages other WHERE other.booking_id = b.booking_id AND other.kind = 'booking_confirmed'

@@ -8,6 +8,8 @@ from typing import Any
 
 from holdfast.database.connection import Connection
 
+Row = dict[str, Any]
+
 
 async def claim_due(
     conn: Connection,
@@ -335,3 +337,13 @@ async def recipient_of(conn: Connection, message_id: str) -> str:
     ).fetchone()
     assert row is not None  # messages are never deleted
     return str(row["recipient"])
+
+
+async def sms_of(conn: Connection, message_id: str) -> Row | None:
+    """The same without a lock."""
+    return await (
+        await conn.execute(
+            "SELECT message_id, tenant_id, status, provider_id FROM messages WHERE message_id = %s AND channel = 'sms'",
+            (message_id,),
+        )
+    ).fetchone()

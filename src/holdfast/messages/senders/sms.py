@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -29,6 +30,7 @@ SEND_TIMEOUT_S = 15.0  # one call, all together
 MOST_OF_A_REPLY = 300
 MOST_LISTED = 50  # of the newest SMS to a number, when one is looked for
 NUMBER = re.compile(r"\+?\d[\d ]{5,}\d")
+SUM = re.compile(r"-?\d{1,6}(\.\d{1,5})?")
 SERVICE = "MG"  # how the id of a messaging service begins, which may stand in place of a number
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -38,6 +40,16 @@ class OutgoingSms:
     to_number: str  # E.164
     body: str
     callback_url: str  # where Twilio tells what became of it
+
+
+@dataclass(frozen=True)
+class SmsState:
+    """`status` in Twilio's words, empty when it knows none such; what it cost, where it says."""
+
+    status: str
+    error_code: str
+    price: Decimal | None
+    currency: str | None
 
 
 class SmsError(Exception):
@@ -121,6 +133,17 @@ class SmsBatch:
         )
         found = [m for m in listed if m.date_created is None or m.date_created >= since]
         return next((str(m.sid) for m in found if is_it(m.body or "")), None)
+
+    async def state_of(self, sid: str) -> SmsState:
+        """What Twilio says of one of its SMS now. Raises SmsError; status 404: it knows none such."""
+        found = await self._asked(lambda client: client.messages(sid).fetch_async(), writes=False)
+        price = str(found.price) if found.price is not None else ""
+        return SmsState(
+            str(found.status or ""),
+            str(found.error_code or ""),
+            abs(Decimal(price)) if SUM.fullmatch(price) else None,
+            str(found.price_unit).upper() if SUM.fullmatch(price) and found.price_unit else None,
+        )
 
     def _can_be_called_back(self, url: str) -> bool:
         """Twilio refuses an SMS whose callback leads to a machine that it cannot reach; the sandbox reaches this one."""

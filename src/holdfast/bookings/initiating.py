@@ -18,7 +18,7 @@ from holdfast.bookings import actions, store
 from holdfast.bookings.actions import HoldRequest, UnitSeats, booking_url, hold_row, refusal
 from holdfast.bookings.rules import FreeUnit, choose_units
 from holdfast.database.connection import Connection
-from holdfast.errors import Conflict, SoldOut
+from holdfast.errors import Conflict
 from holdfast.ids import booking_token
 from holdfast.messages import store as messages
 from holdfast.messages.jobs import send_now
@@ -145,8 +145,4 @@ async def _hold(system: System, conn: Connection, wanted: InitiateWanted, now: d
     answer = await store.take_hold(conn, hold_row(system, request), now)
     if "refused" in answer:
         raise refusal(answer, await store.free_units(conn, wanted.event_id))
-    if chosen is None:
-        raise SoldOut(
-            f"There are no {wanted.seats} seats left.", free=await store.free_units(conn, wanted.event_id)
-        )
     return answer

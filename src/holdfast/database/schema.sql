@@ -1000,6 +1000,10 @@ BEGIN
         RETURN jsonb_build_object('refused', 'not_on_sale', 'what', o.title);
     END IF;
 
+    IF jsonb_array_length(request->'units') = 0 THEN                           -- whoever chose for the guest found nothing free
+        RETURN jsonb_build_object('refused', 'sold_out', 'what', o.title);
+    END IF;
+
     wish := priced_wish(o.offering_id, request->'units', request->'menu', NULL);
     IF wish ? 'refused' THEN
         RETURN wish;

@@ -56,7 +56,7 @@ async def create_payment_intent(
         if continued:
             again = await actions.continue_request(system, booking_id)
             if again is not None:
-                return _placed(again)
+                return _placed(system, again)
         asked = actions.RequestWanted(
             offering_id=wanted.offering_id,
             provider_id=wanted.provider_id,
@@ -68,7 +68,7 @@ async def create_payment_intent(
             source="api",
             booking_id=booking_id,
         )
-        return _placed(await actions.place_request(system, asked))
+        return _placed(system, await actions.place_request(system, asked))
 
     return await resumable(system, request, "public", "bkg", work, lambda body: _secrets(system, body))
 
@@ -217,8 +217,8 @@ async def _movers_booking(
     return found, key.actor
 
 
-def _placed(placed: actions.PlacedRequest) -> Answer:
-    body = asdict(placed)
+def _placed(system: System, placed: actions.PlacedRequest) -> Answer:
+    body = {**asdict(placed), "publishable_key": system.settings.stripe_publishable_key or None}
     secrets = {name: body.pop(name) for name in SECRETS}
     return Answer(201, body, secrets)
 

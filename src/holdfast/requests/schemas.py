@@ -60,6 +60,7 @@ class PaymentIntentCreated(BaseModel):
     status: Literal["pending", "requested"]
     payment_intent_id: str | None = Field(description="null when it costs nothing")
     client_secret: str | None = Field(description="For Stripe's Payment Element; null when it costs nothing")
+    publishable_key: str | None = Field(description="What Stripe.js is begun with; null when it is not set")
     amount: int = Field(description="In minor units")
     currency: str
     expires_at: datetime

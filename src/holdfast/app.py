@@ -43,6 +43,8 @@ from holdfast.lookup.rules import FROM_ONE_ADDRESS_A_MINUTE
 from holdfast.messages import api as messages_api
 from holdfast.messages import staff_api as messages_staff_api
 from holdfast.messages import staff_pages as messages_staff_pages
+from holdfast.messages import template_api as message_template_api
+from holdfast.messages import template_pages as message_template_pages
 from holdfast.payments import api as payments_api
 from holdfast.providers import api as providers_api
 from holdfast.providers import diary_api as providers_diary_api
@@ -83,6 +85,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     payments_api.router,
     messages_api.router,
     messages_staff_api.router,
+    message_template_api.router,
     customers_api.router,
     requests_api.router,
     cron.router,
@@ -120,6 +123,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     refunds_staff_pages.router,
     disputes_staff_pages.router,
     messages_staff_pages.router,
+    message_template_pages.router,
     customers_staff_pages.router,
 )
 

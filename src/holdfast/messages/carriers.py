@@ -15,6 +15,7 @@ from typing import Protocol
 
 from holdfast.messages import delivery_store, store
 from holdfast.messages.actions import Claim, Failure, Handed, failure_of
+from holdfast.messages.languages import language_of
 from holdfast.messages.render import render
 from holdfast.messages.rules import MOST_UNKNOWN, Verdict
 from holdfast.messages.segments import segments_of
@@ -78,7 +79,13 @@ class MailCarrier:
             await self._connection.send(rendered.mail)
         except MailError as error:
             raise NotHandedOver(failure_of(error), of_the_server=error.stage in OF_THE_SERVER) from error
-        return Handed(rendered.kept_text, rendered.kept_html, rendered.mail.subject)
+        return Handed(
+            rendered.kept_text,
+            rendered.kept_html,
+            rendered.mail.subject,
+            own_words_wrong=rendered.own_words_wrong,
+            language=language_of(row["locale"]),
+        )
 
 
 class SmsCarrier:
@@ -99,7 +106,14 @@ class SmsCarrier:
                 sid, how = await self._sent(claim, row, rendered), str(segments)
         except SmsError as error:
             raise NotHandedOver(failure_of(error), of_the_server=error.stage in OF_THE_SERVER) from error
-        return Handed(rendered.kept_text, provider_id=sid, detail=how, segments=segments.count)
+        return Handed(
+            rendered.kept_text,
+            provider_id=sid,
+            detail=how,
+            segments=segments.count,
+            own_words_wrong=rendered.own_words_wrong,
+            language=language_of(row["locale"]),
+        )
 
     async def _found(self, claim: Claim, row: store.Row, rendered: RenderedSms) -> str | None:
         """What an earlier try sent, although nobody could write it down."""

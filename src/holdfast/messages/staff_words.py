@@ -39,6 +39,7 @@ NAMES: Mapping[str, str] = {
     "opt_out_confirmed": "Confirmation that no more SMS come",
     "help": "Answer to HELP",
     "provider_sign_in": "To the provider: link to sign in",
+    "template_trial": "Test of your own words",
     **MESSAGES,
 }
 

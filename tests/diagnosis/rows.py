@@ -98,6 +98,7 @@ def refund(**changes: Any) -> dict[str, Any]:
 
 def message(**changes: Any) -> dict[str, Any]:
     row = {
+        "message_id": "msg_1",
         "kind": "booking_confirmed",
         "channel": "email",
         "recipient": "guest@example.com",
@@ -106,6 +107,35 @@ def message(**changes: Any) -> dict[str, Any]:
         "created_at": BEFORE,
         "delivered_at": None,
         "error": None,
+    }
+    return {**row, **changes}
+
+
+def begun_by_sms(messages: list[dict[str, Any]]) -> OurSide:
+    """Seats that wait for a guest who has a link by SMS; nothing is paid yet."""
+    pending = with_status("pending", attempts=[], payments=[], messages=messages)
+    assert pending.booking is not None
+    soon = NOW + timedelta(minutes=20)
+    return replace(
+        pending,
+        order={**pending.order, "source": "sms", "amount": 0},
+        booking={**pending.booking, "expires_at": soon, "confirmed_at": None},
+    )
+
+
+def sms(**changes: Any) -> dict[str, Any]:
+    return message(**{"kind": "booking_started", "channel": "sms", "recipient": "+447700900123", **changes})
+
+
+def answer(**changes: Any) -> dict[str, Any]:
+    row = {
+        "inbound_id": "inb_1",
+        "sender": "+447700900123",
+        "body": "Can we bring the dog?",
+        "meaning": "other",
+        "received_at": BEFORE,
+        "read_at": None,
+        "read_by": None,
     }
     return {**row, **changes}
 

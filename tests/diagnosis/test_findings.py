@@ -198,6 +198,36 @@ CASES: dict[str, tuple[OurSide, StripeSide, str, str | None]] = {
         "answer_overdue",
         "holdfast doctor --fix overdue_request_is_declined",
     ),
+    "begun by SMS, and no SMS is on record": (
+        rows.begun_by_sms([]),
+        NOT_ASKED,
+        "first_sms_missing",
+        "holdfast doctor",
+    ),
+    "begun by SMS, and the SMS did not arrive": (
+        rows.begun_by_sms([rows.sms(status="failed", error="it is a landline")]),
+        NOT_ASKED,
+        "first_sms_failed",
+        None,
+    ),
+    "an SMS that should have left": (
+        rows.begun_by_sms([rows.sms(status="queued", try_at=BEFORE)]),
+        NOT_ASKED,
+        "message_waits",
+        "holdfast doctor",
+    ),
+    "an SMS that was sent, and no receipt came": (
+        rows.begun_by_sms([rows.sms(status="sent", sent_at=BEFORE - timedelta(minutes=1))]),
+        NOT_ASKED,
+        "no_receipt",
+        None,
+    ),
+    "an answer that nobody has read": (
+        replace(rows.healthy(), answers=[rows.answer()]),
+        AGREED,
+        "answer_unread",
+        None,
+    ),
     "stuck": (rows.with_status("stuck"), AGREED, "stuck", None),
     "a task waits": (replace(rows.healthy(), tasks=[TASK]), AGREED, "task", None),
 }
@@ -227,6 +257,10 @@ def test_the_gravest_comes_first() -> None:
     ("ours", "stripe"),
     [
         (rows.with_status("expired", payments=[]), {ATTEMPT: rows.unpaid()}),
+        (rows.begun_by_sms([rows.sms(status="delivered", sent_at=BEFORE)]), NOT_ASKED),
+        (rows.begun_by_sms([rows.sms(status="queued", try_at=NOW)]), NOT_ASKED),
+        (rows.begun_by_sms([rows.sms(status="failed"), rows.sms(status="sent", sent_at=NOW)]), NOT_ASKED),
+        (replace(rows.healthy(), answers=[rows.answer(read_at=NOW), rows.answer(meaning="stop")]), AGREED),
         (rows.with_status("expired", refunds=[rows.refund()]), {ATTEMPT: REFUNDED}),
         (rows.with_status("cancelled", refunds=[rows.refund(reason="cancelled")]), {ATTEMPT: REFUNDED}),
         (rows.asked("requested"), {ATTEMPT: rows.intent("requires_capture")}),
@@ -259,6 +293,10 @@ def test_the_gravest_comes_first() -> None:
     ],
     ids=[
         "lapsed unpaid",
+        "begun by SMS, and delivered",
+        "begun by SMS, and due now",
+        "begun by SMS, and sent once more",
+        "answers that were read or obeyed",
         "late money returned",
         "cancelled and refunded",
         "a request that waits for its answer",

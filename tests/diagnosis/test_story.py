@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from holdfast.diagnosis.story import StripeObject, comparisons_of, entries_of, in_words
 from tests.diagnosis import rows
-from tests.diagnosis.rows import ATTEMPT, BEFORE
+from tests.diagnosis.rows import ATTEMPT, BEFORE, NOW
 
 
 @given(st.permutations(range(6)))
@@ -57,3 +57,55 @@ def test_authorised_is_not_called_paid_and_the_decision_is_told() -> None:
     assert "cancel of the authorised £170.00 done" in told
     taken = [entry.what for entry in entries_of(ours, {ATTEMPT: rows.intent("succeeded", captured=True)})]
     assert "charge ch_1 paid" in taken
+
+
+def test_every_status_of_a_message_is_told_at_its_time() -> None:
+    def at(minutes: int, status: str, source: str) -> dict[str, object]:
+        moment = BEFORE + timedelta(minutes=minutes)
+        return {"message_id": "msg_1", "at": moment, "status": status, "source": source, "detail": ""}
+
+    ours = replace(
+        rows.healthy(),
+        messages=[rows.sms(status="delivered", provider_id="SM1")],
+        message_statuses=[at(1, "sent", "worker"), at(2, "delivered", "receipt")],
+        message_tries=[
+            {
+                "message_id": "msg_1",
+                "try_no": 1,
+                "tried_at": BEFORE + timedelta(seconds=30),
+                "outcome": "deferred",
+                "detail": "queue is full",
+            }
+        ],
+    )
+    told = [(entry.who, entry.what) for entry in entries_of(ours, {}) if entry.what.startswith("sms")]
+    to = "sms booking_started to +447700900123"
+    assert told == [
+        ("settle", f"{to}: queued"),
+        ("worker", f"{to}: deferred (queue is full)"),
+        ("worker", f"{to}: sent SM1"),
+        ("receipt", f"{to}: delivered"),
+    ]
+
+
+def test_a_message_from_before_statuses_were_kept_is_told_by_its_tries() -> None:
+    tries = [
+        {"message_id": "msg_1", "try_no": 1, "tried_at": BEFORE, "outcome": "refused", "detail": "550 no"}
+    ]
+    ours = replace(rows.healthy(), messages=[rows.message(status="failed")], message_tries=tries)
+    told = [entry.what for entry in entries_of(ours, {}) if entry.what.startswith("email")]
+    to = "email booking_confirmed to guest@example.com"
+    assert told == [f"{to}: queued", f"{to}: refused (550 no)"]
+
+
+def test_answers_and_opting_out_are_part_of_the_story() -> None:
+    gone = {"phone": "+447700900123", "at": BEFORE, "cause": "STOP", "lifted_at": NOW}
+    ours = replace(rows.healthy(), answers=[rows.answer(read_at=NOW, read_by="staff:hf_ab")], opt_outs=[gone])
+    told = [entry.what for entry in entries_of(ours, {})]
+    for words in (
+        "answered by SMS: Can we bring the dog?",
+        "read the answer",
+        "wants no more SMS (STOP)",
+        "wants SMS again",
+    ):
+        assert words in told

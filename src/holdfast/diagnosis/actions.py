@@ -11,7 +11,9 @@ from typing import Any, Literal
 
 from holdfast.database.connection import Connection
 from holdfast.diagnosis import store
-from holdfast.diagnosis.findings import Finding, findings_of
+from holdfast.diagnosis.finding import Finding
+from holdfast.diagnosis.findings import findings_of
+from holdfast.diagnosis.message_findings import findings_of_answers, findings_of_messages
 from holdfast.diagnosis.story import (
     Comparison,
     Entry,
@@ -20,14 +22,24 @@ from holdfast.diagnosis.story import (
     StripeSide,
     comparisons_of,
     entries_of,
+    entries_of_answers,
+    entries_of_messages,
     in_words,
 )
 from holdfast.diagnosis.what import AT_STRIPE, understood
-from holdfast.errors import HoldfastError, NotFound, SettingsWrong, StripeRefused, StripeUnavailable
+from holdfast.errors import (
+    HoldfastError,
+    NotFound,
+    SettingsWrong,
+    StripeRefused,
+    StripeUnavailable,
+    ValidationFailed,
+)
 from holdfast.system import System
 
 Kind = Literal["order", "booking", "customer", "payment"]
 MOST_ASKED = 10  # attempts that Stripe is asked about in one diagnosis: up to three reads each
+OF_SOMEBODY = frozenset({"customer", "email", "phone"})
 NOT_ANSWERED = (StripeUnavailable, StripeRefused, SettingsWrong)
 
 
@@ -50,6 +62,7 @@ class Diagnosis:
     more: bool = False  # there are more orders than these
     stripe_problem: str | None = None  # why Stripe's side is missing
     loose: dict[str, Any] = field(default_factory=dict)  # what was found that belongs to no order of ours
+    entries: list[Entry] = field(default_factory=list)  # what was said and answered that belongs to none
 
     @property
     def is_wrong(self) -> bool:
@@ -71,6 +84,7 @@ class Diagnosis:
             "stripe": {"answered": self.stripe_problem is None, "problem": self.stripe_problem},
             "more": self.more,
             "loose": self.loose,
+            "entries": self.entries,
             "orders": [_story_document(story) for story in self.stories],
         }
 
@@ -79,14 +93,20 @@ async def diagnose(system: System, kind: Kind, what: str, tenant_id: int | None 
     """Raises ValidationFailed when `what` can be nothing that we know, NotFound when neither we nor Stripe know it."""
     by, written = understood(what, system.settings.default_region)
     order_ids, more = await _orders_meant(system, kind, by, written, tenant_id)
+    if by == "phone" and not order_ids:
+        written, order_ids, more = await _by_other_regions(system, kind, what, written, tenant_id)
+    words = await _loose_words(system, kind, by, written, order_ids, tenant_id)
     if not order_ids:
-        return await _without_order(system, kind, by, written)
+        return words or await _without_order(system, kind, by, written)
     sides = await _our_sides(system, order_ids)
     stripe, problem = await _stripe_side(system, sides)
     now = system.clock.now()
     stories = [_story(ours, stripe, now) for ours in sides]
     findings = [finding for story in stories for finding in story.findings]
-    return Diagnosis(kind, written, stories, findings, more, problem)
+    if words is None:
+        return Diagnosis(kind, written, stories, findings, more, problem)
+    findings += words.findings
+    return Diagnosis(kind, written, stories, findings, more, problem, words.loose, words.entries)
 
 
 async def _orders_meant(
@@ -98,6 +118,50 @@ async def _orders_meant(
 
     found = await system.database.read(work)
     return found[: store.MOST_ORDERS], len(found) > store.MOST_ORDERS
+
+
+async def _by_other_regions(
+    system: System, kind: Kind, typed: str, written: str, tenant_id: int | None
+) -> tuple[str, list[str], bool]:
+    """A number without a country code may be a tenant's own way of writing it."""
+    for region in await system.database.read(lambda conn: store.regions(conn, tenant_id)):
+        try:
+            _, number = understood(typed, region)
+        except ValidationFailed:
+            continue
+        found, more = await _orders_meant(system, kind, "phone", number, tenant_id)
+        if found:
+            return number, found, more
+    return written, [], False
+
+
+async def _loose_words(
+    system: System, kind: Kind, by: str, what: str, order_ids: list[str], tenant_id: int | None
+) -> Diagnosis | None:
+    """What was said to somebody, and answered, without a booking: an SMS written by hand, an early answer."""
+    of_somebody = by in OF_SOMEBODY and (kind == "customer" or not order_ids)
+    if not of_somebody and by != "message":
+        return None
+
+    async def work(conn: Connection) -> tuple[dict[str, list[store.Row]], list[store.Row], list[store.Row]]:
+        tables = {
+            table: await store.loose_rows(conn, table, what, order_ids, tenant_id) for table in store.LOOSE
+        }
+        ids = [row["message_id"] for row in tables["messages"]]
+        return tables, *await store.rows_of_messages(conn, ids)
+
+    tables, statuses, tries = await system.database.read(work)
+    if not any(tables.values()):
+        return None
+    messages, answers = tables["messages"], tables["answers"]
+    opt_outs = [] if order_ids else tables["opt_outs"]  # an order's own story tells of it
+    entries = [
+        *entries_of_messages(messages, statuses, tries),
+        *entries_of_answers(answers, opt_outs),
+    ]
+    findings = [*findings_of_messages(messages, system.clock.now()), *findings_of_answers(answers)]
+    loose = {name: rows for name, rows in tables.items() if rows}
+    return Diagnosis(kind, what, [], findings, loose=loose, entries=sorted(entries, key=lambda one: one.at))
 
 
 async def _our_sides(system: System, order_ids: list[str]) -> list[OurSide]:

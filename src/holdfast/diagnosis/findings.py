@@ -7,9 +7,15 @@ is no command; the sentence says what to decide.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from holdfast.diagnosis.finding import Finding, at_time
+from holdfast.diagnosis.message_findings import (
+    answer_is_unread,
+    first_sms_did_not_come,
+    guest_does_not_know,
+    messages_wait,
+)
 from holdfast.diagnosis.story import OurSide, StripeObject, StripeSide
 from holdfast.money import formatted
 
@@ -19,21 +25,11 @@ ENDED = ("declined", "cancelled", "expired")
 IN_HAND = (*PAID_FOR, "stuck")  # what may keep its money: it is served, or a person is asked already
 OPEN_DISPUTE = ("warning_needs_response", "needs_response", "under_review", "warning_under_review")
 EVENT_LATE = timedelta(minutes=1)
-CONFIRMATION_LATE = timedelta(minutes=5)
 PLAN_LATE = timedelta(minutes=2)
 LAPSE_LATE = timedelta(minutes=10)
 REFUND_LATE = timedelta(minutes=15)
 CAPTURE_LATE = timedelta(minutes=15)
 ANSWER_LATE = timedelta(minutes=10)
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that is wrong. `command` None: a person decides."""
-
-    code: str
-    sentence: str
-    command: str | None = None
 
 
 Check = Callable[[OurSide, StripeSide, datetime], Iterator[Finding]]
@@ -180,12 +176,12 @@ def answer_is_late(ours: OurSide, _: StripeSide, now: datetime) -> Iterator[Find
     """What the provider or the deadline decided and is not done yet; what nobody decided in time."""
     for row in ours.captures:
         if row["status"] in ("owed", "asked") and row["created_at"] < now - CAPTURE_LATE:
-            sum_held, since = formatted(row["amount"], row["currency"]), _time(row["created_at"])
+            sum_held, since = formatted(row["amount"], row["currency"]), at_time(row["created_at"])
             words = f"The {row['action']} of the authorised {sum_held} has waited since {since}: is a worker running?"
             yield Finding("capture_late", words, "holdfast doctor")
     waits = ours.order["status"] == "requested" and ours.order.get("accepted_at") is None
     if waits and ours.order["respond_by"] < now - ANSWER_LATE:
-        words = f"It should have been declined at {_time(ours.order['respond_by'])}, as nobody answered: is a worker running?"
+        words = f"It should have been declined at {at_time(ours.order['respond_by'])}, as nobody answered: is a worker running?"
         yield Finding("answer_overdue", words, "holdfast doctor --fix overdue_request_is_declined")
 
 
@@ -220,7 +216,7 @@ def refunds_differ(ours: OurSide, stripe: StripeSide, now: datetime) -> Iterator
         elif refund["status"] in ("owed", "asked") and refund["created_at"] < now - REFUND_LATE:
             yield Finding(
                 "refund_late",
-                f"The refund of {sum_owed} has waited since {_time(refund['created_at'])}: is a worker running?",
+                f"The refund of {sum_owed} has waited since {at_time(refund['created_at'])}: is a worker running?",
                 "holdfast doctor",
             )
 
@@ -233,7 +229,7 @@ def hold_outlived(ours: OurSide, _: StripeSide, now: datetime) -> Iterator[Findi
         handle = next((one for one in reversed(handles) if one), None)
         yield Finding(
             "hold_outlived",
-            f"The hold should have lapsed at {_time(booking['expires_at'])}: Stripe has not been heard, or no worker runs.",
+            f"The hold should have lapsed at {at_time(booking['expires_at'])}: Stripe has not been heard, or no worker runs.",
             f"holdfast recover {handle}" if handle else "holdfast doctor",
         )
     for attempt in ours.attempts:
@@ -251,32 +247,9 @@ def event_waits(ours: OurSide, _: StripeSide, now: datetime) -> Iterator[Finding
             why = f" ({event['error']})" if event["error"] else ""
             yield Finding(
                 "event_waits",
-                f"Webhook {event['type']} came at {_time(event['received_at'])} and is not handled{why}.",
+                f"Webhook {event['type']} came at {at_time(event['received_at'])} and is not handled{why}.",
                 f"holdfast replay {event['event_id']}",
             )
-
-
-def guest_does_not_know(ours: OurSide, _: StripeSide, now: datetime) -> Iterator[Finding]:
-    booking = ours.booking
-    if not booking or ours.order["status"] != "confirmed" or not booking["confirmed_at"]:
-        return
-    if booking["confirmed_at"] > now - CONFIRMATION_LATE:
-        return
-    told = [message for message in ours.messages if message["kind"] == "booking_confirmed"]
-    if any(message["status"] in ("sent", "delivered", "suppressed") for message in told):
-        return
-    failed = next((message for message in told if message["status"] == "failed"), None)
-    if failed:
-        why = failed["error"] or "no reason given"
-        yield Finding(
-            "not_told",
-            f"The confirmation to {failed['recipient']} was refused ({why}): reach the guest another way.",
-        )
-    else:
-        what = "waits in the outbox" if told else "was never written"
-        yield Finding(
-            "not_told", f"The booking is confirmed, but the confirmation {what}.", "holdfast doctor --fix"
-        )
 
 
 def bank_disputes(ours: OurSide, stripe: StripeSide, _: datetime) -> Iterator[Finding]:
@@ -284,7 +257,7 @@ def bank_disputes(ours: OurSide, stripe: StripeSide, _: datetime) -> Iterator[Fi
     for dispute in ours.disputes:
         if dispute["status"] in OPEN_DISPUTE:
             disputed = formatted(dispute["amount"], dispute["currency"])
-            until = f" until {_time(dispute['evidence_due'])}" if dispute["evidence_due"] else ""
+            until = f" until {at_time(dispute['evidence_due'])}" if dispute["evidence_due"] else ""
             yield Finding(
                 "disputed",
                 f"The bank disputes {disputed} ({dispute['reason']}): answer it at Stripe{until}.",
@@ -303,7 +276,7 @@ def person_is_asked(ours: OurSide, _: StripeSide, __: datetime) -> Iterator[Find
     if ours.order["status"] == "stuck":
         yield Finding("stuck", f"The order is stuck: {ours.order['stuck_reason']}")
     for task in ours.tasks:
-        if task["done_at"] is None:
+        if task["done_at"] is None and task["kind"] != "sms_answer":  # the answer itself is told
             yield Finding("task", f"Waits for a person: {task['sentence']}")
 
 
@@ -322,7 +295,10 @@ CHECKS: tuple[Check, ...] = (
     amounts_differ,
     hold_outlived,
     guest_does_not_know,
+    first_sms_did_not_come,
+    messages_wait,
     bank_disputes,
+    answer_is_unread,
     person_is_asked,
 )
 
@@ -351,7 +327,3 @@ def _goes_back(ours: OurSide, attempt_id: str) -> bool:
 
 def _currency(known: StripeObject) -> str:
     return str((known.session or known.intent or {}).get("currency") or "").upper()
-
-
-def _time(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M} UTC"

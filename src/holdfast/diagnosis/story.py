@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from holdfast.clock import from_unix
+from holdfast.messages.records import history
 from holdfast.money import formatted
 
 Row = dict[str, Any]
@@ -30,6 +31,9 @@ class OurSide:
     disputes: list[Row] = field(default_factory=list)
     messages: list[Row] = field(default_factory=list)
     message_tries: list[Row] = field(default_factory=list)
+    message_statuses: list[Row] = field(default_factory=list)
+    answers: list[Row] = field(default_factory=list)
+    opt_outs: list[Row] = field(default_factory=list)
     timeline: list[Row] = field(default_factory=list)
     tasks: list[Row] = field(default_factory=list)
     events: list[Row] = field(default_factory=list)
@@ -166,24 +170,38 @@ def _our_entries(ours: OurSide) -> Iterator[Entry]:
 
 
 def _our_words(ours: OurSide) -> Iterator[Entry]:
-    for row in ours.messages:
-        yield Entry(row["created_at"], "ours", row["cause"], f"{row['channel']} {row['kind']} queued")
-        if row["delivered_at"]:
-            yield Entry(row["delivered_at"], "ours", "us", f"{row['channel']} {row['kind']} delivered")
-    for row in ours.message_tries:
-        detail = f": {row['detail']}" if row["detail"] else ""
-        yield Entry(
-            row["tried_at"],
-            "ours",
-            "us",
-            f"{row['channel']} {row['kind']}, try {row['try_no']}: {row['outcome']}{detail}",
-        )
+    yield from entries_of_messages(ours.messages, ours.message_statuses, ours.message_tries)
+    yield from entries_of_answers(ours.answers, ours.opt_outs)
     for row in ours.disputes:
         yield Entry(row["opened_at"], "ours", "stripe", f"dispute {row['dispute_id']} ({row['reason']})")
     for row in ours.tasks:
         yield Entry(row["created_at"], "ours", "us", f"task for a person: {row['sentence']}")
         if row["done_at"]:
             yield Entry(row["done_at"], "ours", row["done_by"] or "somebody", f"task done: {row['kind']}")
+
+
+def entries_of_messages(messages: list[Row], statuses: list[Row], tries: list[Row]) -> Iterator[Entry]:
+    """Every status that each message has had, and every try, at its time."""
+    for row in messages:
+        own_statuses = [one for one in statuses if one["message_id"] == row["message_id"]]
+        own_tries = [one for one in tries if one["message_id"] == row["message_id"]]
+        named = f"{row['channel']} {row['kind']} to {row['recipient'] or 'nobody'}"
+        for entry in history(row, own_statuses, own_tries):
+            detail = f" ({entry['detail']})" if entry["detail"] else ""
+            handle = f" {row['provider_id']}" if entry["status"] == "sent" and row.get("provider_id") else ""
+            yield Entry(entry["at"], "ours", entry["source"], f"{named}: {entry['status']}{handle}{detail}")
+
+
+def entries_of_answers(answers: list[Row], opt_outs: list[Row]) -> Iterator[Entry]:
+    """What came by SMS, who read it, and since when nothing may be sent."""
+    for row in answers:
+        yield Entry(row["received_at"], "ours", row["sender"], f"answered by SMS: {row['body']}")
+        if row["read_at"]:
+            yield Entry(row["read_at"], "ours", row["read_by"] or "somebody", "read the answer")
+    for row in opt_outs:
+        yield Entry(row["at"], "ours", row["phone"], f"wants no more SMS ({row['cause']})")
+        if row["lifted_at"]:
+            yield Entry(row["lifted_at"], "ours", row["phone"], "wants SMS again")
 
 
 def _stripe_entries(known: StripeObject) -> Iterator[Entry]:

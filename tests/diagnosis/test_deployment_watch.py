@@ -131,15 +131,19 @@ async def test_a_step_back_is_told_and_a_step_forward_ends_it(house: House) -> N
     second = await house.start("web", B)
     await house.pass_(second, minutes=10)
     back = await house.start("web", A)
-    assert ("roll_back", f"web {A}") in await house.tasks()
+    told = [kind for kind, _ in await house.tasks()]
+    assert "roll_back" in told
+    assert "new_release" not in told
     assert "went back" in await house.sentence("roll_back")
     await house.pass_(back, minutes=10)
     await house.start("web", B)
-    assert await house.tasks() == [("new_release", f"web {B}")]
+    told = [kind for kind, _ in await house.tasks()]
+    assert "new_release" in told
+    assert "roll_back" not in told
 
 
 def test_a_lower_version_is_a_step_back_even_when_it_was_never_here() -> None:
-    start = {"version": "0.9.1", "commit": A, "before_version": "0.10.0", "before_commit": B}
+    start: dict[str, Any] = {"version": "0.9.1", "commit": A, "before_version": "0.10.0", "before_commit": B}
     start |= {"first_here": START, "before_first": START - timedelta(days=1)}
     assert kind_of_start(start) == "roll_back"
     assert kind_of_start({**start, "version": "0.10.1"}) == "new_release"

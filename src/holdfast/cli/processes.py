@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
-from typing import Annotated, Any
+from functools import partial
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -49,7 +50,7 @@ def serve(
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # until Granian, a moment later, sets its own
     chosen = _port_to_listen_on(host, port)
-    with ready_settings(place_of(context)) as settings:
+    with ready_settings(place_of(context), partial(_record_refused, "web")) as settings:
         assert settings.database_url is not None  # ready_settings has set it
         if settings.public_url == Settings.public_url:
             settings = replace(settings, public_url=f"http://{host}:{chosen}")
@@ -115,8 +116,16 @@ def worker(context: typer.Context) -> None:
             await run_worker(system)
 
     log_as_json()
-    with ready_settings(place_of(context)) as settings:
+    with ready_settings(place_of(context), partial(_record_refused, "worker")) as settings:
         asyncio.run(work())
+
+
+def _record_refused(role: Literal["web", "worker"], settings: Settings, why: str) -> None:
+    """Where the processes that run, and the staff, see it: else a deployment that stopped half-way looks like none."""
+    from holdfast.diagnosis.deployment_watch import record_refused_start
+
+    assert settings.database_url is not None  # ready_settings has set it
+    record_refused_start(settings.database_url, settings, role, why)
 
 
 def sandbox(context: typer.Context) -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from holdfast.system import System
 
 T = TypeVar("T")
+Refused = Callable[["Settings", str], None]  # what a start that is refused is told to, with the reason
 CONNECTIONS_OF_A_COMMAND = 4
 
 
@@ -92,16 +93,22 @@ def connected_settings(settings: Settings) -> Iterator[Settings]:
 
 
 @contextmanager
-def ready_settings(place: Place) -> Iterator[Settings]:
+def ready_settings(place: Place, refused: Refused | None = None) -> Iterator[Settings]:
     """As connected_settings, and the schema is this code's: the embedded database's is brought up to date, any other's is
-    only looked at. Raises SettingsWrong when it is not current."""
+    only looked at. Raises SettingsWrong when it is not current, and first tells `refused` why."""
     from holdfast.database.connection import apply_schema, check_schema
+    from holdfast.errors import SettingsWrong
 
     named = settings_at(place)
     with connected_settings(named) as settings:
         assert settings.database_url is not None  # connected_settings has set it
-        with explained():
-            (check_schema if named.database_url else apply_schema)(settings.database_url)
+        try:
+            with explained():
+                (check_schema if named.database_url else apply_schema)(settings.database_url)
+        except SettingsWrong as wrong:
+            if refused is not None:
+                refused(settings, wrong.detail)
+            raise
         yield settings
 
 

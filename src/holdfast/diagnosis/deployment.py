@@ -14,6 +14,7 @@ from typing import Any
 
 from holdfast.clock import Clock, SystemClock, monotonic, rfc3339
 from holdfast.diagnosis.deployment_outside import (
+    HANDLED_WITHIN_S,
     OpenHttp,
     Outside,
     canary_handled,
@@ -60,6 +61,8 @@ class Asked:
     in_database: InDatabase | None = None
     open_http: OpenHttp | None = None
     clock: Clock = field(default_factory=SystemClock)
+    pause_s: float = PAUSE_S
+    handled_within_s: float = HANDLED_WITHIN_S
 
 
 @dataclass(frozen=True)
@@ -123,7 +126,7 @@ async def diagnose_deployment(asked: Asked) -> Report:
         left = asked.wait_s - (monotonic() - began)
         if left <= 0:
             break
-        await asyncio.sleep(min(PAUSE_S, left))
+        await asyncio.sleep(min(asked.pause_s, left))
         seen = await _seen(asked, open_http)
     waited = monotonic() - began
     lines = seen.lines(asked)
@@ -218,4 +221,4 @@ async def _canaries(asked: Asked, open_http: OpenHttp, seen: _Seen, facts: Facts
         told, _ = await _facts(asked, open_http, seen.outside, wanted, audit=False)
         return told["canary"] if told else None
 
-    return [forged, line, await canary_handled(event_id, at_home)]
+    return [forged, line, await canary_handled(event_id, at_home, asked.handled_within_s)]

@@ -113,11 +113,15 @@ async def sms_of_the_last_days(conn: Connection, since: datetime, before: dateti
 
 
 async def insert_refused(conn: Connection, row: Row, why: str) -> None:
-    """A start that was refused. The schema may be an older one, or a newer: only what every version has is relied on."""
+    """A start that was refused. The schema may be an older one, or a newer: only what every version has is relied on. What
+    starts it tries again and again: the same refusal is written down once in ten minutes."""
     await conn.execute(
         """INSERT INTO deployments (deployment_id, role, host, pid, version, commit, schema, started_at, heartbeat_at, stopped_at)
-           VALUES (%(deployment_id)s, %(role)s, %(host)s, %(pid)s, %(version)s, %(commit)s, %(schema)s, %(started_at)s,
-                   %(started_at)s, %(started_at)s)""",
+           SELECT %(deployment_id)s, %(role)s, %(host)s, %(pid)s, %(version)s, %(commit)s, %(schema)s, %(started_at)s,
+                  %(started_at)s, %(started_at)s
+            WHERE NOT EXISTS (SELECT FROM deployments d
+                               WHERE d.stopped_at = d.started_at AND d.started_at > %(started_at)s - interval '10 minutes'
+                                 AND (d.role, d.host, d.version, d.commit) = (%(role)s, %(host)s, %(version)s, %(commit)s))""",
         row,
     )
     asked = await conn.execute(

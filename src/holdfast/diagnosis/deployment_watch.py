@@ -60,8 +60,8 @@ async def _tell_of_start(system: System, start: dict[str, Any]) -> None:
         await close_task_about(conn, now, "start_refused", _place(start["role"], start["host"]), "worker")
         if kind is None:
             return
-        if kind == "new_release":
-            await store.close_tasks_of(conn, now, "roll_back")
+        # What was told before is over: the one is the other's opposite.
+        await store.close_tasks_of(conn, now, "new_release" if kind == "roll_back" else "roll_back")
         await open_task(
             conn,
             system.ids,

@@ -166,10 +166,11 @@ LET_GO = (("cancel", "done"),)
 
 REQUEST_STORIES = (
     Story(
-        "asked, authorised, told by webhook, accepted",
-        (ask_for(LESSON), authorise, deliver, work, accept, deliver, work),
-        AGREED,
+        "asked, authorised, told by webhook",
+        (ask_for(LESSON), authorise, deliver, work),
+        End(status="requested", mails=ASKED, slots=1, intents=("requires_capture",)),
     ),
+    Story("accepted, told by webhook", (accept, deliver, work), AGREED, beginning=asked(LESSON)),
     Story(
         "asked and accepted, and no webhook ever comes",
         (ask_for(LESSON), authorise, a_minute_passes, work, accept, work),

@@ -80,13 +80,14 @@ class Till:
     async def status(self, begun: Row) -> str:
         return str((await self.booking(begun))["status"])
 
-    async def sent(self, begun: Row) -> list[tuple[str, str, str]]:
-        """(kind, channel, status) of its messages, in their order."""
+    async def sent(self, begun: Row) -> dict[str, tuple[str, str]]:
+        """kind → channel and status of its messages, of which there is one each."""
         rows = await self.stage.rows(
-            "SELECT kind, channel, status FROM messages WHERE booking_id = %s ORDER BY created_at, message_id",
-            begun["pending_booking_id"],
+            "SELECT kind, channel, status FROM messages WHERE booking_id = %s", begun["pending_booking_id"]
         )
-        return [(row["kind"], row["channel"], row["status"]) for row in rows]
+        found = {row["kind"]: (row["channel"], row["status"]) for row in rows}
+        assert len(found) == len(rows), rows
+        return found
 
     async def attempts(self, begun: Row) -> list[Row]:
         return await self.stage.rows(

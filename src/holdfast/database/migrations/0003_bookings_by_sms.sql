@@ -329,11 +329,11 @@ BEGIN
         RETURN wish;
     END IF;
     PERFORM release_claims(b.booking_id, at);
+    DELETE FROM claims WHERE booking_id = b.booking_id;                        -- what was chosen before is not to be taken again
     UPDATE units SET taken = taken + c.seats
       FROM jsonb_to_recordset(wish->'claims') AS c (unit_id bigint, seats integer) WHERE units.unit_id = c.unit_id;
     INSERT INTO claims (booking_id, unit_id, seats, guests)
-    SELECT b.booking_id, c.* FROM jsonb_to_recordset(wish->'claims') AS c (unit_id bigint, seats integer, guests integer)
-    ON CONFLICT (booking_id, unit_id) DO UPDATE SET seats = excluded.seats, guests = excluded.guests, released_at = NULL;
+    SELECT b.booking_id, c.* FROM jsonb_to_recordset(wish->'claims') AS c (unit_id bigint, seats integer, guests integer);
     DELETE FROM order_lines WHERE order_id = b.order_id;
     INSERT INTO order_lines (order_id, line_no, kind, unit_id, item_id, label, quantity, unit_amount, amount)
     SELECT b.order_id, row_number() OVER (), l.kind, l.unit_id, l.item_id, l.label, l.quantity, l.unit_amount,

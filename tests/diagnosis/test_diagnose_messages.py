@@ -13,6 +13,8 @@ from holdfast.cli.output import as_json
 from holdfast.customers import merging
 from holdfast.diagnosis.actions import Diagnosis, diagnose
 from holdfast.errors import NotFound
+from holdfast.requests.answers import accept
+from tests.support.appointments import diary
 from tests.support.system import Stage
 
 TYPED, NUMBER = "07700 900123", "+447700900123"
@@ -120,4 +122,34 @@ async def test_a_number_is_read_as_the_tenant_writes_it(stage: Stage) -> None:
     )
     found = await diagnose(stage.system, "booking", "0170 1234567")
     assert [story.ours.order_id for story in found.stories] == [placed.order_id]
+    await stage.assert_all_laws_hold()
+
+
+async def test_a_request_is_told_from_asking_to_the_capture(stage: Stage) -> None:
+    expert = await diary(stage, phone="+447700900456")
+    placed = await expert.requested(await expert.service(), expert.at())
+    await stage.execute(
+        "UPDATE bookings SET contact_phone = %s WHERE booking_id = %s", NUMBER, placed.booking_id
+    )
+    await accept(stage.system, placed.booking_id, "staff:hf_ab", expert.provider_id)
+    await stage.run_jobs()
+    await stage.deliver()
+    await stage.run_jobs()
+    for kind, typed in (("booking", NUMBER), ("payment", str(placed.payment_intent_id))):
+        found = await diagnose(stage.system, kind, typed)  # type: ignore[arg-type]
+        [story] = found.stories
+        assert story.ours.order_id == placed.order_id
+        assert [pair.agree for pair in story.comparisons] == [True]
+        told = [(entry.side, entry.what) for entry in story.entries]
+        for side, words in (
+            ("ours", "requested"),
+            ("ours", "capture of the authorised £50.00 owed"),
+            ("ours", "capture of the authorised £50.00 done"),
+            ("ours", "email booking_confirmed to fan@example.com: sent"),
+            ("ours", "sms request_to_answer to +447700900456: sent SM"),
+            ("stripe", "charge ch_"),
+        ):
+            assert any(one == side and what.startswith(words) for one, what in told), (words, told)
+        assert any("webhook payment_intent.succeeded" in what for _, what in told)
+        assert not found.is_wrong, found.findings
     await stage.assert_all_laws_hold()

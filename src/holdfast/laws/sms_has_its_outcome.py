@@ -41,5 +41,6 @@ LAW = Law(
         INSERT INTO messages (message_id, tenant_id, booking_id, kind, channel, recipient, unique_key, cause, status, provider_id,
                               created_at, sent_at, delivered_at)
         VALUES ('msg_told', 1, %(pending_booking)s, 'booking_link', 'sms', '+447700900777', 'booking_link:8', 'lookup',
-                'delivered', 'SM_told', %(now)s - interval '2 hours', %(now)s - interval '2 hours', %(now)s - interval '2 hours')""",
+                'delivered', 'SM_told', %(now)s - interval '2 hours', %(now)s - interval '2 hours',
+                %(now)s - interval '2 hours')""",
 )

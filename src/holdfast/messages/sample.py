@@ -16,11 +16,25 @@ BOOKING_ID = "bkg_sample"
 REFERENCE = "HF-SAMPLE01"
 OF_REQUESTS = ("request_", "provider_", "authorisation_", "booking_rescheduled")
 SAMPLES = {
-    "en": ("Sam Sample", "Dinner and a show", "1 Sample Street", "Table 4", "Sample pie", "Alex Example"),
-    "de": ("Kim Muster", "Dinner mit Show", "Musterstraße 1", "Tisch 4", "Musterpastete", "Alex Beispiel"),
+    "en": ("Sam Sample", "1 Sample Street", "Table 4", "Sample pie", "Alex Example"),
+    "de": ("Kim Muster", "Musterstraße 1", "Tisch 4", "Musterpastete", "Alex Beispiel"),
+}
+TITLES = {  # of an evening, and of an appointment
+    "en": ("Dinner and a show", "Half an hour at the piano"),
+    "de": ("Dinner mit Show", "Eine halbe Stunde am Klavier"),
 }
 # A line of the built-in words that names one of these says nothing without it.
-MAY_BE_EMPTY = ("provider", "venue", "when", "held_until", "respond_by", "before", "returned", "customer")
+MAY_BE_EMPTY = (
+    "provider",
+    "venue",
+    "when",
+    "held_until",
+    "respond_by",
+    "before",
+    "paid",
+    "returned",
+    "customer",
+)
 WRAPPED_FROM = 60  # a line of the built-in words that is at least as long goes on in the next one
 
 
@@ -31,12 +45,14 @@ def locale_for(tenant: Row, language: str) -> str:
 
 def sample_row(tenant: Row, kind: str, channel: str, language: str, now: datetime) -> Row:
     """What store.facts_of would say of a booking; `tenant` is a row of tenants."""
-    name, title, venue, table, dish, provider = SAMPLES[language]
+    name, venue, table, dish, provider = SAMPLES[language]
     appointment = kind.startswith(OF_REQUESTS)
+    title = TITLES[language][appointment]
     starts = (now + timedelta(days=14)).replace(hour=18, minute=30, second=0, microsecond=0)
     waits = kind in {"booking_started", "payment_failed"}
     price = 24000
-    lines = [
+    service = {"kind": "service", "label": title, "quantity": 1, "amount": price, "category": None}
+    evening = [
         {"kind": "unit", "label": table, "quantity": 2, "amount": price - 3700, "category": None},
         {"kind": "menu", "label": dish, "quantity": 2, "amount": 3700, "category": "food"},
     ]
@@ -79,7 +95,7 @@ def sample_row(tenant: Row, kind: str, channel: str, language: str, now: datetim
         "card_brand": "visa",
         "card_last4": "4242",
         "refunded": 0,
-        "lines": lines,
+        "lines": [service] if appointment else evening,
         "places": [{"label": table, "guests": 2}],
         "own_words": {},
     }

@@ -79,10 +79,10 @@ def _groups(own: set[tuple[str, str, str]]) -> list[Row]:
                 {
                     "kind": kind,
                     "name": name_of(kind),
-                    "channels": [
-                        (channel, [(language, (kind, channel, language) in own) for language in LANGUAGES])
+                    "channels": {
+                        channel: [(language, (kind, channel, language) in own) for language in LANGUAGES]
                         for channel in channels_of(kind)
-                    ],
+                    },
                 }
                 for kind in sorted(kinds, key=name_of)
             ],

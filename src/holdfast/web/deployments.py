@@ -85,7 +85,7 @@ async def _keep_beating(system: System, deployment_id: str, watch: Watch | None)
 async def _look_around(system: System, deployment_id: str, watch: Watch | None, *, at_start: bool) -> None:
     """Never raises: a look that failed is taken again a minute later."""
     try:
-        if not at_start:
+        if not at_start and not system.settings.release_commit:  # whoever sets that says what runs
             await _note_code_on_disk(system, deployment_id)
         if watch is not None:
             await watch(system, deployment_id)

@@ -12,11 +12,14 @@ import pytest
 
 from holdfast.database.connection import SCHEMA_VERSION
 from holdfast.diagnosis.deployment import Asked, diagnose_deployment
-from holdfast.diagnosis.deployment_rules import State
+from holdfast.diagnosis.deployment_actions import deployment_facts
+from holdfast.diagnosis.deployment_rules import State, judged
 from holdfast.errors import Unauthorized, ValidationFailed
 from holdfast.inbox.rules import CANARY_TYPE
 from holdfast.settings import Settings
 from tests.diagnosis.deployed import NEW, OLD, URL, Site, line, red, site
+from tests.support.api import NOWHERE
+from tests.support.sandbox import Sandbox
 
 
 @pytest.fixture
@@ -140,6 +143,59 @@ async def test_stripe_is_asked_there_and_what_cannot_be_found_out_is_not_right(d
     found = await deployed.diagnosed()
     assert line(found, "webhook_endpoint").state is State.UNKNOWN
     assert not found.ok
+
+
+TWILIO = {"twilio_account_sid": "ACsandbox", "twilio_auth_token": "sandbox", "twilio_from": "+447700900000"}
+
+
+async def test_what_guests_answer_by_sms_goes_nowhere(database_url: str, sandbox: Sandbox) -> None:
+    """The provider is asked: its number has no address for what comes in."""
+    async with site(database_url, **TWILIO, twilio_api_base=sandbox.url) as deployed:
+        await deployed.start("worker", OLD)
+        found = await deployed.diagnosed()
+    assert red(found) == {"sms_answers": "What people answer by SMS goes to nowhere."}
+    assert f"{URL}/api/webhooks/twilio/incoming" in line(found, "sms_answers").next_step
+    assert line(found, "sms_callback").state is State.OK
+
+
+async def test_the_sms_provider_does_not_answer(database_url: str) -> None:
+    async with site(database_url, **TWILIO, twilio_api_base=NOWHERE) as deployed:
+        await deployed.start("worker", OLD)
+        found = await deployed.diagnosed()
+    assert line(found, "sms_answers").state is State.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("told", "state"),
+    [
+        ({"answers_go_to": f"{URL}/api/webhooks/twilio/incoming"}, State.OK),
+        ({"answers_go_to": "https://old.example.com/sms"}, State.WRONG),
+        ({"answers_go_to": "http://[old"}, State.WRONG),
+        ({"answers_go_to": None}, State.WRONG),
+        ({"unheard_of": 3}, State.WRONG),
+    ],
+)
+async def test_the_sms_providers_callbacks(deployed: Site, told: dict[str, Any], state: State) -> None:
+    facts = await deployment_facts(deployed.system, audit=False)
+    facts["sms"] |= {"configured": True, **told}
+    states = [one.state for one in judged(facts) if one.name.startswith("sms_")]
+    assert (State.WRONG in states) is (state is State.WRONG)
+
+
+async def test_sms_that_nobody_ever_reported_on(deployed: Site) -> None:
+    """Sent is not delivered: when no receipt comes at all, the callback leads elsewhere."""
+    await deployed.execute(
+        """INSERT INTO messages (message_id, tenant_id, kind, channel, recipient, unique_key, cause, status, provider_id,
+                                 created_at, sent_at)
+           SELECT 'msg_' || n, tenant_id, 'help', 'sms', '+447700900123', 'help:' || n, 'test', 'sent', 'SM' || n,
+                  now() - interval '2 hours', now() - interval '2 hours'
+             FROM tenants, generate_series(1, 3) n"""
+    )
+    assert (await deployment_facts(deployed.system, audit=False))["sms"]["unheard_of"] == 3
+    await deployed.execute(
+        "UPDATE messages SET status = 'delivered', delivered_at = now() WHERE message_id = 'msg_1'"
+    )
+    assert (await deployment_facts(deployed.system, audit=False))["sms"]["unheard_of"] == 0
 
 
 class Elsewhere:

@@ -17,6 +17,8 @@ from holdfast.diagnosis import deployment_store as store
 from holdfast.diagnosis.deployment_rules import Facts, State, judged, line_of
 from holdfast.errors import HoldfastError
 from holdfast.laws.setup import audit_endpoints
+from holdfast.messages.api import INCOMING_PATH
+from holdfast.messages.senders.sms import SmsError
 from holdfast.messages.texts import CALLBACK_PATH
 from holdfast.system import System
 from holdfast.version import running_commit
@@ -28,8 +30,8 @@ RECEIPT_WITHIN = timedelta(hours=1)
 
 
 async def deployment_facts(system: System, *, canary: str | None = None, audit: bool = True) -> Facts:
-    """As JSON. `canary`: the event to tell of, else the last that came. `audit`: ask Stripe for its endpoints, too (one
-    request). Raises DatabaseUnavailable; that Stripe does not answer is a line."""
+    """As JSON. `canary`: the event to tell of, else the last that came. `audit`: ask Stripe for its endpoints, and
+    the SMS provider for its number, too (one request each). Raises DatabaseUnavailable; that one does not answer is a line."""
     now = system.clock.now()
 
     async def read(conn: Connection) -> Facts:
@@ -57,6 +59,7 @@ async def deployment_facts(system: System, *, canary: str | None = None, audit: 
         "stripe": await _endpoint(system) if audit else [],
         **_plain(found),
     }
+    facts["sms"] |= await _answers(system) if audit else {}
     lines = judged(facts)
     facts["lines"] = [line.as_json() for line in lines]
     facts["ok"] = not any(line.state in (State.WRONG, State.UNKNOWN) for line in lines)
@@ -104,10 +107,22 @@ async def _sms(system: System, conn: Connection, now: datetime) -> Facts:
     return {
         "configured": not system.sms.missing,
         "callback_url": f"{system.settings.public_url}{CALLBACK_PATH}",
+        "answers_url": f"{system.settings.public_url}{INCOMING_PATH}",
         "last_sent_at": seen["last_sent_at"],
         "last_receipt_at": seen["last_receipt_at"],
         "unheard_of": seen["sent"] if seen["sent"] and not seen["reported"] else 0,
     }
+
+
+async def _answers(system: System) -> Facts:
+    """Where the provider sends what people answer; one request to it."""
+    if system.sms.missing or not system.sms.takes_answers:
+        return {}
+    try:
+        async with system.sms.batch() as provider:
+            return {"answers_go_to": await provider.answers_go_to()}
+    except SmsError as problem:
+        return {"answers_problem": str(problem)}
 
 
 def _plain(value: Any) -> Any:

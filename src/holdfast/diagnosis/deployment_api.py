@@ -74,6 +74,6 @@ async def show_deployment(
     canary: Annotated[
         str | None, Query(max_length=LONGEST_ID, pattern=r"^[\x21-\x7e]*$", description="An event's id")
     ] = None,
-    audit: Annotated[bool, Query(description="Ask Stripe for its endpoints, too")] = True,
+    audit: Annotated[bool, Query(description="Ask Stripe and the SMS provider, too")] = True,
 ) -> Response:
     return json_response(await deployment_facts(system, canary=canary, audit=audit))

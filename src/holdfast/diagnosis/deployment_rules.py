@@ -211,6 +211,29 @@ def _sms(facts: Facts) -> Iterator[Line]:
         )
     else:
         yield Line("sms_callback", State.OK, f"The SMS provider is told to report to {sms['callback_url']}.")
+    yield from _answers(sms)
+
+
+def _answers(sms: Facts) -> Iterator[Line]:
+    """Where STOP, HELP and everything else that people answer goes."""
+    if "answers_problem" in sms:
+        step = "Check the TWILIO settings there, and the way out to the provider."
+        said = f"The SMS provider could not be asked where answers go: {sms['answers_problem']}."
+        yield Line("sms_answers", State.UNKNOWN, said, step)
+    elif "answers_go_to" in sms:
+        goes, should = sms["answers_go_to"], sms["answers_url"]
+        if goes is None:
+            step = "Set TWILIO_FROM to a number of the account, or to its messaging service."
+            yield Line("sms_answers", State.WRONG, "The SMS account has no such number as TWILIO_FROM.", step)
+        elif normal(goes) != normal(should):
+            step = (
+                f"In the provider's console, set {should} for messages that come in: a STOP must be obeyed."
+            )
+            yield Line(
+                "sms_answers", State.WRONG, f"What people answer by SMS goes to {goes or 'nowhere'}.", step
+            )
+        else:
+            yield Line("sms_answers", State.OK, f"What people answer by SMS goes to {should}.")
 
 
 def address_line(url: str, facts: Facts) -> Line:
@@ -233,7 +256,11 @@ def address_line(url: str, facts: Facts) -> Line:
 
 def normal(url: str) -> str:
     """Addresses that lead to the same place are equal."""
-    parts = urlsplit(url.strip())
+    try:
+        parts = urlsplit(url.strip())
+        parts.port  # noqa: B018  # reading it checks it
+    except ValueError:
+        return url
     port = "" if parts.port in {None, {"https": 443, "http": 80}.get(parts.scheme)} else f":{parts.port}"
     return f"{parts.scheme}://{(parts.hostname or '').lower()}{port}{parts.path.rstrip('/')}"
 

@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from holdfast.sandbox import control, twilio
+from holdfast.sandbox import control, numbers, twilio
 from holdfast.sandbox.faults import BadFaults
 from holdfast.sandbox.pages import elements, inbox, ledger_page, pay
 from holdfast.sandbox.stripe_api import wire
@@ -38,6 +38,7 @@ def build(world: World) -> Starlette:
             Route("/v2/{rest:path}", _stripe, methods=METHODS),
             Route("/healthz", _health),
             *twilio.ROUTES,
+            *numbers.ROUTES,
             *control.ROUTES,
             *pay.ROUTES,
             *elements.ROUTES,

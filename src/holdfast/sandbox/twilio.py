@@ -39,7 +39,8 @@ def _problem(status: int, code: int, message: str) -> Response:
     return JSONResponse({"code": code, "message": message, "more_info": more, "status": status}, status)
 
 
-def _refusal(request: Request) -> Response | None:
+def refusal(request: Request) -> Response | None:
+    """Why whoever asks gets no answer; None: they are who they say."""
     world: World = request.app.state.world
     wanted = f"{world.options.sms_account_sid}:{world.options.sms_auth_token}"
     scheme, _, given = request.headers.get("authorization", "").partition(" ")
@@ -53,7 +54,7 @@ def _refusal(request: Request) -> Response | None:
 
 async def create(request: Request) -> Response:
     world: World = request.app.state.world
-    if refused := _refusal(request):
+    if refused := refusal(request):
         return refused
     params = dict(parse_qsl((await request.body()).decode("utf-8", "replace"), keep_blank_values=True))
     if refused := _bad_message(params):
@@ -184,7 +185,7 @@ async def _call_back(world: World, url: str, message: Json) -> None:
 
 async def retrieve(request: Request) -> Response:
     world: World = request.app.state.world
-    if refused := _refusal(request):
+    if refused := refusal(request):
         return refused
     async with world.pool.connection() as connection:
         cursor = await connection.execute(
@@ -200,7 +201,7 @@ async def retrieve(request: Request) -> Response:
 async def listing(request: Request) -> Response:
     """Newest first, by `To` and `From`, one page of up to a thousand."""
     world: World = request.app.state.world
-    if refused := _refusal(request):
+    if refused := refusal(request):
         return refused
     size = _page_size(request.query_params.get("PageSize", "50"))
     wanted = {

@@ -96,6 +96,11 @@ class SmsSender:
         unset = [name for name, value in settings.items() if not value]
         return f"{' and '.join(unset)} {'is' if len(unset) == 1 else 'are'} not set" if unset else ""
 
+    @property
+    def takes_answers(self) -> bool:
+        """Whether it sends from one number: a name takes no answers, and a messaging service has settings of its own."""
+        return self.from_.startswith("+")
+
     @asynccontextmanager
     async def batch(self) -> AsyncIterator[SmsBatch]:
         """Connections for several SMS; none is opened before the first."""
@@ -144,6 +149,18 @@ class SmsBatch:
             abs(Decimal(price)) if SUM.fullmatch(price) else None,
             str(found.price_unit).upper() if SUM.fullmatch(price) and found.price_unit else None,
         )
+
+    async def answers_go_to(self) -> str | None:
+        """Where the account sends what people answer to our number: empty for nowhere, None when the account has no such
+        number. Raises SmsError."""
+        listed = await self._asked(
+            lambda client: client.incoming_phone_numbers.list_async(
+                phone_number=self._sender.from_, limit=MOST_LISTED, page_size=MOST_LISTED
+            ),
+            writes=False,
+        )
+        ours = [one for one in listed if one.phone_number == self._sender.from_]
+        return str(ours[0].sms_url or "") if ours else None
 
     def _can_be_called_back(self, url: str) -> bool:
         """Twilio refuses an SMS whose callback leads to a machine that it cannot reach; the sandbox reaches this one."""

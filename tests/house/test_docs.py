@@ -20,7 +20,9 @@ PAGES_BY_HAND = sorted(name for name in files() if name.endswith(".md") and name
 # Variables that pages name and that are no settings of Holdfast's.
 OTHER_VARIABLES = frozenset(
     {
+        "CI_COMMIT_SHA",
         "HOLDFAST_CHROMIUM",
+        "HOLDFAST_KEY",
         "HOLDFAST_NO_BROWSER",
         "READ_COMMITTED",
         "SANDBOX_PORT",

@@ -30,7 +30,7 @@ async def test_the_link_opens_the_form(till: Till) -> None:
         assert part in page.text
     assert f'name="seats-{till.tables[0]}"' in page.text
     assert re.search(r'<option value="2" selected>', page.text), "the seats that are held are chosen"
-    assert "4 of 4 free" in page.text, "their own seats count as free"
+    assert "2 held for you, 2 more free" in page.text
     assert page.headers["Cache-Control"] == "no-store"
     assert "noindex" in page.headers["X-Robots-Tag"]
 

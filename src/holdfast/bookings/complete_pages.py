@@ -193,7 +193,7 @@ def _form(
         phone=found.view["customer"].get("phone"),
         expires_at=found.row["expires_at"],
         seconds_left=guest.seconds_left(found.row["expires_at"], system.clock.now()),
-        first=[unit for unit in units.values() if unit["unit_id"] in mine],
+        first=[_held(unit, choice) for unit in units.values() if unit["unit_id"] in mine],
         others=[unit for unit in units.values() if unit["unit_id"] not in mine],
         others_open=not typed.seats or bool(said) or "units" in typed.errors,
         menu=seating.courses(choice.evening.menu, typed.menu),
@@ -207,6 +207,19 @@ def _form(
             event["refund_tiers"], event["starts_at"], event["time_zone"], tenant["locale"]
         ),
     )
+
+
+def _held(unit: Row, choice: Choice) -> Row:
+    """A unit where this guest has seats says so."""
+    mine = choice.held.get(unit["unit_id"], 0)
+    more = unit["choices"] - mine
+    if not mine:
+        return unit
+    whole = unit["pricing"] == "per_unit"
+    return {
+        **unit,
+        "left": "Held for you" if whole or more <= 0 else f"{mine} held for you, {more} more free",
+    }
 
 
 def _review(request: Request, found: GuestBooking, choice: Choice, typed: Typed) -> Response:

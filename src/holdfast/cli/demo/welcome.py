@@ -42,8 +42,14 @@ def show_welcome(demo: dict[str, Any]) -> None:
 def _to_try(demo: dict[str, Any]) -> list[str]:
     pids, sandbox = demo["pids"], demo["sandbox"]
     lose_all = f'curl -X POST {sandbox}/control/faults -d \'{{"webhooks": {{"lose": 1}}}}\''
+    by_sms = (
+        f"curl {demo['web']}/api/bookings/initiate -H 'X-API-Key: {demo['keys'].get('bookings', '')}' "
+        "-H 'Content-Type: application/json' -d "
+        f'\'{{"event_id": {SHOWN_EVENT}, "mobile_number": "07700 900123", "seats": 2}}\''
+    )
     return [
         "Book, pay with 4242 4242 4242 4242, and see the e-mail in the mailbox.",
+        f"Begin a booking by SMS, and go on with it from the phone in the mailbox:  {by_sms}",
         f"Lose every webhook, and pay again:  {lose_all}",
         f"Kill the worker or the web server while you pay:  kill -9 {pids.get('worker', '')} {pids.get('web', '')}",
         "Ask whether every promise holds:  holdfast doctor",

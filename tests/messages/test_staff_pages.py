@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from holdfast.messages.inbound import Inbound, take_in
 from tests.support.office import Office, open_office
 from tests.support.system import Stage
 
@@ -355,6 +356,28 @@ async def test_answers_are_shown_and_marked_as_read(office: Office) -> None:
             f"/api/admin/messages/answers/{inbound_id}/read", headers=office.as_(who)
         )
         assert refused.status_code == status
+
+
+async def test_reading_an_answer_is_doing_its_task(office: Office) -> None:
+    stage = office.stage
+    placed = await stage.paid()
+    await stage.execute(
+        "UPDATE bookings SET contact_phone = %s WHERE booking_id = %s", NUMBER, placed.booking_id
+    )
+    assert (await write(office, booking=placed.reference, channel="sms", text="See you")).status_code == 201
+    async with stage.system.database.transaction() as conn:
+        told = Inbound("SM1", NUMBER, "We are one more")
+        assert await take_in(conn, stage.system.ids, stage.clock.now(), told) == placed.booking_id
+    assert await stage.tasks() == ["sms_answer"]
+    await office.sign_in()
+    page = await office.http.get(f"/staff/bookings/{placed.booking_id}")
+    assert "We are one more" in page.text
+    assert "Answered by SMS" in page.text
+    [one] = await stage.rows("SELECT inbound_id FROM inbound_messages")
+    await office.http.post(f"/staff/messages/answers/{one['inbound_id']}/read")
+    [task] = await stage.rows("SELECT done_by FROM tasks")
+    assert task["done_by"].startswith("staff:")
+    await stage.assert_all_laws_hold()
 
 
 async def test_what_somebody_wrote_is_text_and_nothing_else(office: Office) -> None:

@@ -61,7 +61,9 @@ def environment() -> Environment:
     env.filters.update(
         money=money, moment=moment, day=day, clock_time=clock_time, zone=zone, machine_time=machine_time
     )
-    env.filters.update(short_moment=short_moment, number=number, calendar_day=calendar_day)
+    env.filters.update(
+        short_moment=short_moment, exact_moment=exact_moment, number=number, calendar_day=calendar_day
+    )
     env.globals.update(asset=asset_url, exponent=exponent)
     return env
 
@@ -78,6 +80,11 @@ def moment(at: datetime | str, time_zone: str = TIME_ZONE, locale: str = LOCALE)
 def short_moment(at: datetime | str, time_zone: str = TIME_ZONE, locale: str = LOCALE) -> str:
     """25 Dec 2026, 19:30"""
     return format_datetime(_local(at, time_zone), "d MMM y, HH:mm", locale=locale)
+
+
+def exact_moment(at: datetime | str, time_zone: str = TIME_ZONE, locale: str = LOCALE) -> str:
+    """25 Dec 2026, 19:30:05: where it matters what came first"""
+    return format_datetime(_local(at, time_zone), "d MMM y, HH:mm:ss", locale=locale)
 
 
 def day(at: datetime | date | str, time_zone: str = TIME_ZONE, locale: str = LOCALE) -> str:

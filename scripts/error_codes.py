@@ -46,10 +46,10 @@ def page() -> str:
 
 
 def _one_a_code() -> list[type[HoldfastError]]:
-    """Where several share a word, the one that the others refine."""
-    found: dict[str, type[HoldfastError]] = {}
+    """Where several share a status and a word, the one that the others refine."""
+    found: dict[tuple[int, str], type[HoldfastError]] = {}
     for one in _all(HoldfastError):
-        found.setdefault(one.code, one)
+        found.setdefault((one.status, one.code), one)
     return sorted(found.values(), key=lambda one: (one.status, one.code))
 
 

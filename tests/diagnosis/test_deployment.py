@@ -165,6 +165,15 @@ async def test_the_sms_provider_does_not_answer(database_url: str) -> None:
     assert line(found, "sms_answers").state is State.UNKNOWN
 
 
+async def test_a_messaging_service_has_settings_of_its_own(database_url: str) -> None:
+    settings = {**TWILIO, "twilio_from": "MG" + "0" * 32}
+    async with site(database_url, **settings, twilio_api_base=NOWHERE) as deployed:
+        await deployed.start("worker", OLD)
+        found = await deployed.diagnosed()
+    assert line(found, "sms_answers").state is State.NOT_ASKED
+    assert red(found) == {}
+
+
 @pytest.mark.parametrize(
     ("told", "state"),
     [

@@ -116,8 +116,10 @@ async def _sms(system: System, conn: Connection, now: datetime) -> Facts:
 
 async def _answers(system: System) -> Facts:
     """Where the provider sends what people answer; one request to it."""
-    if system.sms.missing or not system.sms.takes_answers:
+    if system.sms.missing:
         return {}
+    if not system.sms.takes_answers:
+        return {"answers_unasked": True}
     try:
         async with system.sms.batch() as provider:
             return {"answers_go_to": await provider.answers_go_to()}

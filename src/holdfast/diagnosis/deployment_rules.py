@@ -220,6 +220,10 @@ def _answers(sms: Facts) -> Iterator[Line]:
         step = "Check the TWILIO settings there, and the way out to the provider."
         said = f"The SMS provider could not be asked where answers go: {sms['answers_problem']}."
         yield Line("sms_answers", State.UNKNOWN, said, step)
+    elif "answers_unasked" in sms:
+        said = "Where answers by SMS go was not asked: TWILIO_FROM is a messaging service, or a name that takes none."
+        step = f"For a service, see its settings in the provider's console: {sms['answers_url']}."
+        yield Line("sms_answers", State.NOT_ASKED, said, step)
     elif "answers_go_to" in sms:
         goes, should = sms["answers_go_to"], sms["answers_url"]
         if goes is None:

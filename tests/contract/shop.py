@@ -234,6 +234,16 @@ def in_the_future(**delta: float) -> str:
     return (datetime.now(UTC) + timedelta(**delta)).isoformat(timespec="seconds")
 
 
+def utc(text: str) -> datetime:
+    assert text.endswith("Z"), f"{text} is not written in UTC"
+    return datetime.fromisoformat(text)
+
+
+def has_types(body: Json, types: dict[str, type]) -> None:
+    for name, kind in types.items():
+        assert type(body[name]) is kind, f"{name}: {body[name]!r}"
+
+
 def problem(answer: httpx.Response, status: int, code: str | None = None) -> Json:
     """The answer is an RFC 9457 problem, and says so."""
     assert answer.status_code == status, f"{answer.status_code} instead of {status}: {answer.text[:500]}"

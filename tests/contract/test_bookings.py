@@ -7,7 +7,7 @@ from datetime import datetime
 import httpx
 import pytest
 
-from tests.contract.shop import Json, Shop, at_once, guest, in_the_future, problem, until
+from tests.contract.shop import Json, Shop, at_once, guest, has_types, in_the_future, problem, until, utc
 
 PLACED = {
     "order_id": str,
@@ -42,16 +42,6 @@ SHOWN = {
     "customer",
     "messages",
 }
-
-
-def utc(text: str) -> datetime:
-    assert text.endswith("Z"), f"{text} is not written in UTC"
-    return datetime.fromisoformat(text)
-
-
-def has_types(body: Json, types: dict[str, type]) -> None:
-    for name, kind in types.items():
-        assert type(body[name]) is kind, f"{name}: {body[name]!r}"
 
 
 def test_availability(shop: Shop) -> None:

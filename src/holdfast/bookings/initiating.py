@@ -66,13 +66,16 @@ async def initiate(system: System, wanted: InitiateWanted) -> Initiated:
             row = await system.database.run(partial(_initiate, system, wanted=wanted))
         except psycopg.errors.UniqueViolation:
             continue  # two bookings drew the same reference
-        system.signals.tell("work:messages", f"availability:{wanted.event_id}")
-        sent = await send_now(system, row["message_id"]) if row["message_id"] else False
+        system.signals.tell(f"availability:{wanted.event_id}")
+        message_id = row["message_id"] or row["last_message_id"]
+        sent = row["sent_before"] or (message_id is not None and await send_now(system, message_id))
+        if not sent:
+            system.signals.tell("work:messages")
         return Initiated(
             pending_booking_id=row["booking_id"],
             reference=row["reference"],
-            sms_sent=sent or row["sent_before"],
-            message_id=row["message_id"] or row["last_message_id"],
+            sms_sent=sent,
+            message_id=message_id,
             token=booking_token(system.settings.secret_key, row["booking_id"]),
             booking_url=booking_url(system, row["booking_id"]),
             expires_at=row["expires_at"],

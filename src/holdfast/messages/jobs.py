@@ -31,6 +31,8 @@ LEASE_S = 60
 LEASE_NEEDED_S = 30
 MOST_BATCHES = 50  # of a lane in one run
 LANES = 4
+LOOKS_FOR_OUTCOME = 50
+BETWEEN_LOOKS_S = 0.1
 
 Done = TypeVar("Done")
 
@@ -52,8 +54,17 @@ async def send_now(system: System, message_id: str) -> bool:
     async with carrier(system, channel) as connection:
         claims = await _claim(system, channel, 1, message_id)
         await Batch(system, channel, connection, claims).work()
-    status = await system.database.read(lambda conn: delivery_store.status_of(conn, message_id))
-    return status in {"sent", "delivered"}
+    return await _outcome(system, message_id) in {"sent", "delivered"}
+
+
+async def _outcome(system: System, message_id: str) -> str | None:
+    """The status of a message; one that a worker has claimed first is waited for, as long as a send may reasonably take."""
+    for _ in range(LOOKS_FOR_OUTCOME):
+        status = await system.database.read(lambda conn: delivery_store.status_of(conn, message_id))
+        if status != "sending":
+            break
+        await asyncio.sleep(BETWEEN_LOOKS_S)
+    return status
 
 
 async def _send_mails(system: System, limit: int) -> int:
@@ -86,16 +97,19 @@ async def _all_of(*ways: Coroutine[Any, Any, Done]) -> list[Done]:
 
 async def _lane(system: System, channel: str, limit: int, most_batches: int) -> tuple[int, bool]:
     """Batch after batch over one connection: how many messages, and whether there may be more that can
-    leave."""
+    leave. Without any there is no connection: to prepare one costs more than to look."""
+    claims = await _claim(system, channel, limit)
+    if not claims:
+        return 0, False
     done = 0
     async with carrier(system, channel) as connection:
         for _ in range(most_batches):
-            claims = await _claim(system, channel, limit)
             batch = Batch(system, channel, connection, claims)
             await batch.work()
             done += batch.done
             if len(claims) < limit or batch.server_fails:
                 return done, False
+            claims = await _claim(system, channel, limit)
     return done, True
 
 

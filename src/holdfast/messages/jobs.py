@@ -62,9 +62,9 @@ async def _outcome(system: System, message_id: str) -> str | None:
     for _ in range(LOOKS_FOR_OUTCOME):
         status = await system.database.read(lambda conn: delivery_store.status_of(conn, message_id))
         if status != "sending":
-            break
+            return status
         await asyncio.sleep(BETWEEN_LOOKS_S)
-    return status
+    return "sending"
 
 
 async def _send_mails(system: System, limit: int) -> int:
@@ -103,13 +103,14 @@ async def _lane(system: System, channel: str, limit: int, most_batches: int) -> 
         return 0, False
     done = 0
     async with carrier(system, channel) as connection:
-        for _ in range(most_batches):
+        for number in range(most_batches):
+            if number:
+                claims = await _claim(system, channel, limit)
             batch = Batch(system, channel, connection, claims)
             await batch.work()
             done += batch.done
             if len(claims) < limit or batch.server_fails:
                 return done, False
-            claims = await _claim(system, channel, limit)
     return done, True
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
-from holdfast.bookings import actions, cancelling, complete_pages, guest, order_pages
+from holdfast.bookings import actions, cancelling, complete_pages, guest, lateness, order_pages
 from holdfast.bookings.guest import GuestBooking
 from holdfast.bookings.words import State
 from holdfast.errors import Conflict, Expired, HoldfastError, NotFound, Unavailable
@@ -56,6 +56,7 @@ Short = Annotated[str, Query(max_length=LONGEST_QUERY)]
 router = APIRouter(include_in_schema=False)
 router.include_router(order_pages.router)
 router.include_router(complete_pages.router)
+router.include_router(lateness.router)
 
 
 @router.get("/b/{token}")
@@ -232,6 +233,7 @@ def shown(
 ) -> Response:
     zone = visitors(request, found)
     context = guest.page_context(found, system.clock.now(), waiting=waiting, session=session, zone=zone)
+    context |= lateness.late_context(found, system.clock.now())
     template = "bookings/appointment.html" if found.view["appointment"] else "bookings/booking.html"
     if state is not None:
         context["state"] = state

@@ -347,3 +347,13 @@ async def placed(conn: Connection, booking_id: str) -> Row | None:
             WHERE b.booking_id = %(id)s""",
         {"id": booking_id},
     )
+
+
+async def set_late(conn: Connection, booking_id: str, minutes: int) -> bool:
+    """How much later its guests come; False when that was known."""
+    done = await conn.execute(
+        """UPDATE bookings SET metadata = metadata || jsonb_build_object('late_minutes', %(minutes)s::integer)
+            WHERE booking_id = %(id)s AND coalesce((metadata->>'late_minutes')::integer, 0) <> %(minutes)s""",
+        {"id": booking_id, "minutes": minutes},
+    )
+    return done.rowcount == 1

@@ -149,7 +149,8 @@ async def kitchen_units(conn: Connection, tenant_id: int, offering_id: int) -> l
     """Who sits where, of the bookings that come."""
     return await _all(
         conn,
-        """SELECT c.unit_id, u.label, c.guests, b.booking_id, b.order_id, b.reference, b.contact_name
+        """SELECT c.unit_id, u.label, c.guests, b.booking_id, b.order_id, b.reference, b.contact_name,
+                  coalesce((b.metadata->>'late_minutes')::integer, 0) AS late_minutes
              FROM bookings b JOIN claims c USING (booking_id) JOIN units u USING (unit_id)
             WHERE b.tenant_id = %(tenant)s AND b.offering_id = %(offering)s AND c.released_at IS NULL
               AND b.status IN ('confirmed', 'in_progress', 'completed')

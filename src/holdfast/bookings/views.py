@@ -88,6 +88,7 @@ async def kitchen_list(conn: Connection, tenant_id: int, event_id: int) -> Row:
             {
                 "reference": claim["reference"],
                 "name": claim["contact_name"],
+                "late_minutes": claim["late_minutes"],
                 "guests": claim["guests"],
                 "lines": ordered.get(claim["booking_id"], []) if first else [],
             }

@@ -75,6 +75,7 @@ TIMELINE: Mapping[str, tuple[str, str, bool]] = {
     "payment_failed": ("Your bank said no to a payment", "warn", True),
     "paid": ("Paid", "good", True),
     "confirmed": ("Booking confirmed", "good", True),
+    "running_late": ("Coming later", "info", True),
     "mailed": ("Message sent", "good", True),
     "mail_failed": ("A message could not be delivered; a person sees to it", "warn", True),
     "mail_not_needed": ("A message was not needed any more", "info", False),
@@ -236,7 +237,9 @@ def _figures(entry: View, currency: str, locale: str) -> str:
     detail = entry.get("detail") or {}
     seats, amount, refund = detail.get("seats"), detail.get("amount"), detail.get("refund")
     code = str(detail.get("currency") or currency).upper()
+    minutes = detail.get("minutes")
     return _joined(
+        (f"{minutes} minutes" if minutes else "on time after all") if entry["what"] == "running_late" else "",
         f"{seats} {'guest' if seats == 1 else 'guests'}" if isinstance(seats, int) else "",
         formatted(amount, code, locale) if isinstance(amount, int) and amount else "",
         f"{formatted(refund, code, locale)} comes back" if isinstance(refund, int) and refund else "",

@@ -66,6 +66,7 @@ async def guests(conn: Connection, tenant_id: int, offering_id: int) -> list[Row
     return await _all(
         conn,
         """SELECT b.booking_id, b.reference, b.contact_name AS name, b.seats AS guests, a.at AS arrived_at, a.actor,
+                  coalesce((b.metadata->>'late_minutes')::integer, 0) AS late_minutes,
                   coalesce((SELECT string_agg(u.label, ', ' ORDER BY u.position, u.unit_id)
                               FROM claims c JOIN units u USING (unit_id)
                              WHERE c.booking_id = b.booking_id AND c.released_at IS NULL), '') AS tables

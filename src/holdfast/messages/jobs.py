@@ -59,7 +59,6 @@ async def send_now(system: System, message_id: str) -> bool:
 
 async def _outcome(system: System, message_id: str) -> str | None:
     """The status of a message; one that a worker has claimed first is waited for, as long as a send may reasonably take."""
-    status: str | None = None
     for _ in range(LOOKS_FOR_OUTCOME):
         status = await system.database.read(lambda conn: delivery_store.status_of(conn, message_id))
         if status != "sending":

@@ -23,6 +23,8 @@ from holdfast.diagnosis.deployment_watch import (
     watch_deployment,
 )
 from holdfast.ids import Ids
+from holdfast.laws.check import check
+from holdfast.laws.registry import law_named
 from holdfast.settings import Settings
 from holdfast.system import System, open_system
 from holdfast.web import store
@@ -253,3 +255,24 @@ async def test_every_start_says_what_it_lacks_and_where_it_believes_to_be(house:
     }
     [ended] = await house.rows("SELECT stopped_at FROM deployments")
     assert ended["stopped_at"] is not None
+
+
+async def test_what_lies_in_the_folder_is_noted_with_when_it_came(house: House) -> None:
+    """The law's clock starts with the first commit that was not started, and stops when what lies there runs."""
+    web, worker = await house.start("web", A), await house.start("worker", A)
+
+    async def noted(commit: str | None) -> dict[str, Any]:
+        async with house.system.database.transaction() as conn:
+            await store.note_code_on_disk(conn, web, commit, house.clock.now())
+        [row] = await house.rows(
+            "SELECT code_on_disk, code_on_disk_since FROM deployments WHERE deployment_id = %s", web
+        )
+        return row
+
+    assert await noted(B) == {"code_on_disk": B, "code_on_disk_since": START}
+    await house.pass_(web, worker, minutes=11)
+    assert await noted("c" * 16) == {"code_on_disk": "c" * 16, "code_on_disk_since": START}
+    async with house.system.database.transaction() as conn:
+        found = await check(conn, house.clock.now(), law_named("code_on_disk_is_running"))
+    assert [one.subject for one in found.sample] == [web]
+    assert await noted(None) == {"code_on_disk": None, "code_on_disk_since": None}

@@ -67,10 +67,10 @@ async def test_refund_a_part_and_cancel(shop: Shop, page: Page) -> None:
     await page.get_by_role("button", name="Search").click()
     await page.locator("tbody a").first.click()
     await page.get_by_label("Give back, in GBP").fill("12.345")
-    await page.get_by_role("button", name="Refund").click()
+    await page.get_by_role("button", name="Refund", exact=True).click()
     await expect(page.get_by_role("status").first).to_contain_text("not an amount in GBP")
     await page.get_by_label("Give back, in GBP").fill("20.00")
-    await page.get_by_role("button", name="Refund").click()
+    await page.get_by_role("button", name="Refund", exact=True).click()
     await expect(page.get_by_role("status").first).to_contain_text("The refund is ordered")
     await expect(page.get_by_role("row", name=re.compile("Refund .staff, by staff:hf_"))).to_contain_text(
         "£20.00"

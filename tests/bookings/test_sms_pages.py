@@ -149,6 +149,22 @@ async def test_too_late_says_how_to_ask_again(till: Till) -> None:
     await till.stage.assert_all_laws_hold()
 
 
+async def test_the_evening_is_called_off_meanwhile(till: Till) -> None:
+    begun = await till.begun()
+    await till.stage.execute(
+        "UPDATE offerings SET status = 'cancelled' WHERE offering_id = %s", till.event_id
+    )
+    page = await till.open(begun)
+    assert "This evening is cancelled" in page.text
+    assert 'id="book"' not in page.text
+    pressed = await till.send(begun)
+    assert pressed.headers["location"] == f"/b/{begun['token']}?moved=1"
+    assert await till.attempts(begun) == []
+    await till.stage.advance(minutes=31)
+    await till.stage.assert_all_laws_hold()
+    assert (await till.status(begun), await till.stage.taken()) == ("cancelled", 0)
+
+
 async def test_completed_but_not_paid_is_the_ordinary_page_and_may_be_changed(till: Till) -> None:
     begun = await till.begun()
     await till.send(begun, {till.tables[0]: 2})

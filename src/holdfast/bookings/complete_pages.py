@@ -46,6 +46,12 @@ ASK_AGAIN = {
     "text": "Book again below while there are seats, or ask whoever had the SMS sent to you to send it once more: "
     "you get a new link.",
 }
+MEANWHILE = {
+    "kind": "info",
+    "title": "This booking has moved on meanwhile",
+    "text": "Below is how it stands now. Nothing was changed by what you just pressed.",
+    "free": [],
+}
 AWAY = {
     "kind": "warn",
     "title": "The bank cannot be reached just now",
@@ -123,12 +129,13 @@ def lapsed(found: GuestBooking) -> GuestBooking:
     return replace(found, view={**found.view, "status": "expired"})
 
 
-async def shown(request: Request, system: System, found: GuestBooking) -> Response:
-    """The form, filled in with what is held and known."""
+async def shown(request: Request, system: System, found: GuestBooking, *, moved: bool = False) -> Response:
+    """The form, filled in with what is held and known. `moved`: what was just pressed came too late."""
     choice = await _choice(system, found)
     customer = found.view["customer"]
     contact = {name: customer.get(name) or "" for name in ("name", "email")}
-    return _form(request, system, found, choice, Typed(contact, choice.held, choice.ordered), fresh=True)
+    typed = Typed(contact, choice.held, choice.ordered)
+    return _form(request, system, found, choice, typed, said=MEANWHILE if moved else None, fresh=True)
 
 
 def broken_link(request: Request, token: str) -> Response:
@@ -195,13 +202,14 @@ def _form(
         seconds_left=guest.seconds_left(found.row["expires_at"], system.clock.now()),
         first=[_held(unit, choice) for unit in units.values() if unit["unit_id"] in mine],
         others=[unit for unit in units.values() if unit["unit_id"] not in mine],
-        others_open=not typed.seats or bool(said) or "units" in typed.errors,
+        others_open=not typed.seats or bool(said and said["free"]) or "units" in typed.errors,
         menu=seating.courses(choice.evening.menu, typed.menu),
         menu_open=bool(typed.menu) or any(name.startswith("menu-") for name in typed.errors),
         contact=typed.contact,
         errors=typed.errors,
         said=said,
         costs=_costs(choice),
+        called_off=event["status"] == "cancelled",
         fresh=fresh,
         refund_rule=words.refund_rule(
             event["refund_tiers"], event["starts_at"], event["time_zone"], tenant["locale"]

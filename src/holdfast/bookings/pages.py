@@ -87,7 +87,7 @@ async def booking_page(
     waiting = found.status == "pending" and (returned or under_way or (bool(back) and not known))
     if found.status in {"pending", "expired"} and await complete_pages.waits_for_guest(system, found):
         if found.status == "pending" and not complete_pages.is_over(system, found):
-            return await complete_pages.shown(request, system, found)
+            return await complete_pages.shown(request, system, found, moved=bool(moved))
         return shown(
             request,
             system,

@@ -1,8 +1,15 @@
 from __future__ import annotations
 
-import pytest
+from datetime import UTC, datetime, time
 
+import pytest
+from psycopg import AsyncConnection
+from psycopg.rows import dict_row
+from pydantic import ValidationError
+
+from holdfast.tenants import store
 from holdfast.tenants.actions import find_key
+from holdfast.tenants.schemas import TenantIn
 from tests.support.api import Api
 
 
@@ -101,3 +108,40 @@ async def test_tenants_that_make_no_sense(api: Api, change: dict[str, str]) -> N
     body = {"slug": "second", "name": "The Second Room", **change}
     answer = await api.http.post("/api/admin/tenants", json=body, headers=api.as_("admin"))
     assert (answer.status_code, answer.json()["code"]) == (422, "validation_failed"), answer.text
+
+
+@pytest.mark.parametrize(
+    ("more", "status"),
+    [
+        ({"sms_countries": ["GB", "DE"], "sms_daily_cap": 50, "quiet_from": "22:00", "quiet_until": "07:30"}, 201),
+        ({"quiet_from": None, "quiet_until": None, "sms_daily_cap": 0}, 201),
+        ({"sms_countries": ["Germany"]}, 422),
+        ({"sms_daily_cap": -1}, 422),
+        ({"quiet_from": "25:00"}, 422),
+        ({"quiet_from": "08:00", "quiet_until": "08:00"}, 422),
+        ({"quiet_from": None}, 422),
+    ],
+)  # fmt: skip
+def test_what_a_tenant_says_of_its_sms(more: dict[str, object], status: int) -> None:
+    try:
+        TenantIn.model_validate({"slug": "quiet", "name": "The Quiet Room", **more})
+    except ValidationError:
+        assert status == 422
+    else:
+        assert status == 201
+
+
+async def test_a_tenants_limits_and_quiet_hours_are_kept(database_url: str) -> None:
+    wanted = TenantIn(
+        slug="quiet", name="The Quiet Room", sms_countries=["DE"], quiet_from="22:00", quiet_until="07:30"
+    )
+    now = datetime(2026, 11, 20, tzinfo=UTC)
+    async with await AsyncConnection.connect(database_url, row_factory=dict_row) as conn:
+        made = await store.insert_tenant(conn, now, wanted.model_dump())
+        assert made is not None
+        assert (made["sms_countries"], made["sms_daily_cap"], made["quiet_from"]) == (["DE"], 500, time(22))
+        changed = wanted.model_copy(update={"quiet_from": None, "quiet_until": None, "sms_countries": []})
+        await store.update_tenant(conn, made["tenant_id"], changed.model_dump())
+        row = await store.tenant_by_id(conn, made["tenant_id"])
+    assert row is not None
+    assert (row["sms_countries"], row["quiet_from"], row["quiet_until"]) == ([], None, None)

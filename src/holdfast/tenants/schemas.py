@@ -6,7 +6,7 @@ from typing import Annotated
 from zoneinfo import available_timezones
 
 from babel import Locale, UnknownLocaleError
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from holdfast.money import is_currency
 from holdfast.web.fields import Line
@@ -35,6 +35,8 @@ def _locale(name: str) -> str:
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$"), AfterValidator(_currency)]
 TimeZone = Annotated[str, Field(max_length=60), AfterValidator(_time_zone)]
 LocaleName = Annotated[str, Field(max_length=20), AfterValidator(_locale)]
+Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+ClockTime = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 
 
@@ -54,3 +56,16 @@ class TenantIn(Part):
     accent: Annotated[str, Field(pattern=r"^#[0-9a-f]{6}$")] = "#7a1f3d"
     mail_from: Annotated[Line, Field(max_length=254)] | None = None
     contact_email: Annotated[Line, Field(max_length=254)] | None = None
+    # Where SMS may go, by ISO code (empty: the region alone), how many segments a day, and when only what cannot wait is sent.
+    sms_countries: Annotated[list[Country], Field(max_length=50)] = []
+    sms_daily_cap: Annotated[int, Field(ge=0, le=1_000_000)] = 500
+    quiet_from: ClockTime | None = "21:00"
+    quiet_until: ClockTime | None = "08:00"
+
+    @model_validator(mode="after")
+    def _quiet_hours_are_whole(self) -> TenantIn:
+        if (self.quiet_from is None) != (self.quiet_until is None) or (
+            self.quiet_from is not None and self.quiet_from == self.quiet_until
+        ):
+            raise ValueError("quiet_from and quiet_until are two different times, or both null")
+        return self

@@ -29,11 +29,13 @@ async def lock_tenant(conn: Connection, slug: str) -> Row | None:
 
 async def insert_tenant(conn: Connection, now: datetime, row: Row) -> Row | None:
     """The new tenant, or None when the slug is taken. `row`: slug, name, currency, time_zone, locale, region, accent,
-    mail_from, contact_email."""
+    mail_from, contact_email, sms_countries, sms_daily_cap, quiet_from, quiet_until."""
     made = await conn.execute(
-        """INSERT INTO tenants (slug, name, currency, time_zone, locale, region, accent, mail_from, contact_email, created_at)
+        """INSERT INTO tenants (slug, name, currency, time_zone, locale, region, accent, mail_from, contact_email,
+                                sms_countries, sms_daily_cap, quiet_from, quiet_until, created_at)
            VALUES (%(slug)s, %(name)s, %(currency)s, %(time_zone)s, %(locale)s, %(region)s, %(accent)s, %(mail_from)s,
-                   %(contact_email)s, %(now)s)
+                   %(contact_email)s, %(sms_countries)s::text[], %(sms_daily_cap)s, %(quiet_from)s::time, %(quiet_until)s::time,
+                   %(now)s)
            ON CONFLICT (slug) DO NOTHING RETURNING *""",
         {**row, "now": now},
     )
@@ -43,7 +45,9 @@ async def insert_tenant(conn: Connection, now: datetime, row: Row) -> Row | None
 async def update_tenant(conn: Connection, tenant_id: int, row: Row) -> None:
     await conn.execute(
         """UPDATE tenants SET name = %(name)s, currency = %(currency)s, time_zone = %(time_zone)s, locale = %(locale)s,
-                  region = %(region)s, accent = %(accent)s, mail_from = %(mail_from)s, contact_email = %(contact_email)s
+                  region = %(region)s, accent = %(accent)s, mail_from = %(mail_from)s, contact_email = %(contact_email)s,
+                  sms_countries = %(sms_countries)s::text[], sms_daily_cap = %(sms_daily_cap)s,
+                  quiet_from = %(quiet_from)s::time, quiet_until = %(quiet_until)s::time
             WHERE tenant_id = %(tenant_id)s""",
         {**row, "tenant_id": tenant_id},
     )

@@ -192,4 +192,4 @@ async def test_a_wrong_link_opens_nothing(shop: Shop, page: Page) -> None:
     answer = await page.goto(shop.address("/b/no-such-secret"))
     assert answer
     assert answer.status == 404
-    await expect(page.get_by_role("heading", name="There is nothing at this address")).to_be_visible()
+    await expect(page.get_by_role("heading", name="This link is not complete")).to_be_visible()

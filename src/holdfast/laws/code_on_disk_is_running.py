@@ -5,7 +5,7 @@ Why: a fix that was brought to the machine and never started looks, to whoever b
 Broken by: `git pull` without a restart; a restart that failed and left the old process running.
 Prevented by: `holdfast diagnose deployment` after each deployment, with the commit that is expected.
 PostgreSQL: it does not know what lies on a disk; each process looks once a minute and writes it down.
-Repair: none by machine: restarting is for whoever deploys.
+Repair: none by machine.
 Failure modes: F26
 """
 

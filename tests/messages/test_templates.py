@@ -37,9 +37,7 @@ async def put(office: Office, address: str = CONFIRMED, **words: str) -> Any:
 
 async def arrived(stage: Stage, channel: str = "email") -> list[Row]:
     inbox = (await stage.http.get("/control/messages")).json()["messages"]
-    return [
-        {**one, "text": one["text"].replace("\r\n", "\n")} for one in inbox if one["channel"] == channel
-    ]
+    return [{**one, "text": one["text"].replace("\r\n", "\n")} for one in inbox if one["channel"] == channel]
 
 
 async def keep(stage: Stage, kind: str, channel: str, subject: str, body: str, language: str = "en") -> None:

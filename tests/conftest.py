@@ -24,7 +24,7 @@ from playwright.async_api import Browser, Page
 
 from holdfast.system import System
 from tests.support.browser import running_browser
-from tests.support.database import TestDatabases, shared_databases
+from tests.support.database import MEMORY_FOLDER, TestDatabases, has_memory_folder, shared_databases
 from tests.support.sandbox import Sandbox, running_sandbox
 from tests.support.system import Stage, open_stage
 
@@ -33,6 +33,11 @@ from tests.support.system import Stage, open_stage
 hypothesis.settings.register_profile("local", deadline=None, print_blob=True)
 hypothesis.settings.register_profile("ci", deadline=None, print_blob=True, derandomize=True, database=None)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+# The databases of whole installations lie there, too: they wait for the disk with every commit, as they should.
+if has_memory_folder():
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY_FOLDER))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

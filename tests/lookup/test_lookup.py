@@ -157,7 +157,9 @@ async def test_a_worker_that_dies_loses_no_question(stage: Stage) -> None:
     assert "booking_link" in await stage.messages(placed)
 
 
-async def test_by_telephone_and_without_an_address_a_person_calls(stage: Stage) -> None:
+async def test_by_telephone_and_without_an_address_the_link_goes_by_sms_and_a_person_sees_to_it(
+    stage: Stage,
+) -> None:
     placed = await stage.paid()
     await stage.execute(
         "UPDATE bookings SET contact_email = NULL, contact_phone = '+447700900123' WHERE booking_id = %s",
@@ -166,7 +168,7 @@ async def test_by_telephone_and_without_an_address_a_person_calls(stage: Stage) 
     await asked(stage, "07700 900123")
     [task] = await stage.rows("SELECT * FROM tasks")
     assert (task["kind"], task["order_id"]) == ("customer_asks", placed.order_id)
-    assert [one["status"] for one in await links(stage)] == ["suppressed"]
+    assert [(one["channel"], one["status"]) for one in await links(stage)] == [("sms", "queued")]
 
 
 async def test_another_tenants_guests_are_not_asked_about(stage: Stage) -> None:

@@ -165,10 +165,13 @@ def forget_old_templates(server: EmbeddedPostgres) -> None:
 
 def server_folder() -> Path:
     """In memory where there is enough of it; never in the checkout, which may be on a slow or shared disk."""
-    in_memory = os.access(MEMORY_FOLDER, os.W_OK) and shutil.disk_usage(MEMORY_FOLDER).free > MEMORY_NEEDED
-    place = MEMORY_FOLDER if in_memory else Path(tempfile.gettempdir())
+    place = MEMORY_FOLDER if has_memory_folder() else Path(tempfile.gettempdir())
     checkout = hashlib.sha256(str(ROOT).encode()).hexdigest()[:8]
     return place / f"holdfast-tests-{os.getuid()}-{checkout}"
+
+
+def has_memory_folder() -> bool:
+    return os.access(MEMORY_FOLDER, os.W_OK) and shutil.disk_usage(MEMORY_FOLDER).free > MEMORY_NEEDED
 
 
 def schema_fingerprint() -> str:

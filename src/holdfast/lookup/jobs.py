@@ -173,7 +173,8 @@ async def _send_link(system: System, conn: Connection, row: Row, booking: Row, n
             conn,
             str(booking["booking_id"]),
             booking["tenant_id"],
-            f"The guest of {booking['reference']} asks for the booking and left no e-mail address: telephone, or send a text.",
+            f"The guest of {booking['reference']} asks for the booking and left no e-mail address: the link goes by SMS "
+            "where that is possible; see that it arrives, or telephone.",
             {"lookup_id": row["lookup_id"]},
             booking["order_id"],
         )

@@ -31,7 +31,7 @@ test: dev
 	@sh scripts/find-browser
 	@exec $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
 
-# A quarter of an hour: every story dies at every boundary. `make test` takes a sixth of them.
+# A quarter of an hour: every story dies at every boundary. `make test` takes a tenth of them.
 test-crashes: dev
 	@HOLDFAST_EVERY_BOUNDARY=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup tests/simulation/test_crash.py $(ARGS)
 

@@ -42,9 +42,10 @@ async def ask(
 async def test_a_body_of_one_mebibyte_passes_and_one_byte_more_does_not() -> None:
     assert await ask(b"x" * MOST_BODY_BYTES) == 200
     assert await ask(b"x" * MOST_BODY_BYTES, b"x") == 413
+    assert await ask(b"x" * MOST_BODY_BYTES, b"x", b"what is still coming", b"is read and thrown away") == 413
 
 
-async def test_a_body_that_announces_too_much_is_not_even_read() -> None:
+async def test_a_body_that_announces_too_much_is_not_kept() -> None:
     assert await ask(b"", headers=((b"content-length", b"1048577"),)) == 413
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 from collections import OrderedDict
 
@@ -15,6 +16,8 @@ from holdfast.web.problems import problem_response
 from holdfast.web.security import SAFE_METHODS
 
 MOST_BODY_BYTES = 1024 * 1024
+MOST_THROWN_AWAY_BYTES = 8 << 20
+THROW_AWAY_S = 5.0
 BODY_TIMEOUT_S = 20.0
 MOST_ADDRESSES = 20_000
 WEBHOOKS = ("/api/webhooks/", "/api/stripe/webhook")  # signed, and never refused for coming often
@@ -100,6 +103,7 @@ def is_loopback(address: str) -> bool:
 async def _body_read(scope: Scope, receive: Receive) -> Receive:
     announced = Headers(scope=scope).get("content-length", "")
     if announced.isdigit() and int(announced) > MOST_BODY_BYTES:
+        await _throw_away(receive)
         raise TooLarge(f"The body may have at most {MOST_BODY_BYTES} bytes.")
     body = await _whole_body(receive)
     if body is None:
@@ -116,6 +120,18 @@ async def _body_read(scope: Scope, receive: Receive) -> Receive:
     return again
 
 
+async def _throw_away(receive: Receive) -> None:
+    """What is still coming, up to a limit: whoever is still sending when the connection ends does not read the answer."""
+    size = 0
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(THROW_AWAY_S):
+            while size < MOST_THROWN_AWAY_BYTES:
+                message = await receive()
+                size += len(message.get("body", b""))
+                if message["type"] != "http.request" or not message.get("more_body", False):
+                    return
+
+
 async def _whole_body(receive: Receive) -> bytes | None:
     """None when the client went away."""
     parts, size = [], 0
@@ -128,6 +144,8 @@ async def _whole_body(receive: Receive) -> bytes | None:
                 part = message.get("body", b"")
                 size += len(part)
                 if size > MOST_BODY_BYTES:
+                    if message.get("more_body", False):
+                        await _throw_away(receive)
                     raise TooLarge(f"The body may have at most {MOST_BODY_BYTES} bytes.")
                 parts.append(part)
                 if not message.get("more_body", False):
